@@ -1,0 +1,44 @@
+"""What each role may do in the admin. Which houses it concerns is a matter of memberships, not of roles."""
+
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    ADMINISTRATOR = "administrator", "Administrator"
+    OPERATOR = "operator", "Operator"
+    ANALYST = "analyst", "Analyst"
+    HOMEOWNER = "homeowner", "Homeowner"
+
+
+STAFF = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
+
+# Django permission names, `app.verb_model`. An administrator needs no list; the two others have no admin.
+OPERATOR_PERMISSIONS = frozenset(
+    {
+        "houses.view_house",
+        "houses.add_house",
+        "houses.change_house",
+        "houses.view_edgecredential",
+        "houses.change_edgecredential",
+        "readings.view_source",
+        "readings.view_series",
+        "devices.view_device",
+        "devices.add_device",
+        "devices.change_device",
+        "devices.view_event",
+    }
+)
+
+
+def permits(role: str, permission: str) -> bool:
+    """Whether `role` holds the Django permission `permission`."""
+    if role == Role.ADMINISTRATOR:
+        return True
+    return role == Role.OPERATOR and permission in OPERATOR_PERMISSIONS
+
+
+def permits_app(role: str, app_label: str) -> bool:
+    """Whether `role` holds any permission of the app."""
+    if role == Role.ADMINISTRATOR:
+        return True
+    return role == Role.OPERATOR and any(p.startswith(f"{app_label}.") for p in OPERATOR_PERMISSIONS)
