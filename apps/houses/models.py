@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
@@ -80,6 +81,12 @@ class House(models.Model):
     def __str__(self) -> str:
         return self.label or self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; raise ValidationError if the name of a saved house was changed."""
+        if self.pk and House.objects.filter(pk=self.pk).exclude(name=self.name).exists():
+            raise ValidationError({"name": "The name of a house cannot be changed; change its label."})
+        super().save(*args, **kwargs)
+
 
 class Membership(models.Model):
     """A person belongs to a house."""
@@ -104,10 +111,13 @@ class EdgeCredential(models.Model):
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         ordering = ["-created_at"]
