@@ -42,7 +42,7 @@ class SourceQuerySet(models.QuerySet["Source"]):
 class Source(models.Model):
     """A named thing in a house whose fields are series."""
 
-    house = models.ForeignKey(House, models.CASCADE, related_name="sources")
+    house = models.ForeignKey(House, models.CASCADE, related_name="sources", db_index=False)
     namespace = models.CharField(max_length=16, choices=Namespace.choices, default=Namespace.DEVICE)
     name = models.CharField(
         max_length=64,
@@ -81,7 +81,7 @@ class Source(models.Model):
 class Series(models.Model):
     """One field of a source over time."""
 
-    source = models.ForeignKey(Source, models.CASCADE, related_name="series")
+    source = models.ForeignKey(Source, models.CASCADE, related_name="series", db_index=False)
     field = models.CharField(max_length=200)
     quantity = models.CharField(max_length=40, blank=True)
     unit = models.CharField(max_length=20, blank=True, help_text="Empty: not known yet; it may be set once.")
@@ -96,3 +96,70 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source.name}.{self.field}"
+
+
+class Latest(models.Model):
+    """The newest value per field, `{field: [stamp, value]}`: one row a source, so that one lock suffices."""
+
+    source = models.OneToOneField(
+        Source, models.DO_NOTHING, primary_key=True, related_name="latest", db_constraint=False
+    )
+    newest = models.BigIntegerField(help_text="The largest stamp in `fields`.")
+    fields = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"Latest of source {self.source_id}"
+
+
+class Tail(models.Model):
+    """What arrived and is not compacted yet: one row per upload and UTC day; ids are in order of arrival."""
+
+    pk = models.CompositePrimaryKey("source_id", "id")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    id = models.BigIntegerField(editable=False)  # GENERATED ALWAYS AS IDENTITY, by the migration
+    day = models.IntegerField()
+    received_at = models.DateTimeField()
+    payload = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["source", "day", "id"], name="tail_source_day_id")]
+
+    def __str__(self) -> str:
+        return f"Tail {self.id} of source {self.source_id}, day {self.day}"
+
+
+class Clock(models.Model):
+    """One vector of stamps of a source-day, shared by all series sampled together."""
+
+    pk = models.CompositePrimaryKey("source_id", "day", "id")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    day = models.IntegerField()
+    id = models.IntegerField(help_text="A small number, unique within the source-day.")
+    payload = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Clock {self.id} of source {self.source_id}, day {self.day}"
+
+
+class Segment(models.Model):
+    """The values of one series over one UTC day, on the stamps of one clock."""
+
+    pk = models.CompositePrimaryKey("source_id", "day", "series_id")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    day = models.IntegerField()
+    series = models.ForeignKey(
+        Series, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    clock_id = models.IntegerField()
+    count = models.IntegerField()
+    revision = models.IntegerField(default=1, help_text="Grows by one with every change of the samples.")
+    payload = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Segment of series {self.series_id}, day {self.day}, revision {self.revision}"
