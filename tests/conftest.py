@@ -1,3 +1,43 @@
-"""What every test shares."""
+"""Servers and Django for every test, and the fixtures that all areas share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.servers import Lease
+from tests import environment
+
+environment.prepare()  # before anything imports a model
 
 pytest_plugins = ["tests.people"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    environment.skip_browser_tests(items)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    missed = sum(environment.NO_CHROMIUM in reason for reason in skipped)
+    if missed:
+        terminalreporter.write_line(f"{environment.NO_CHROMIUM}, so {missed} browser tests did not run.")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Use the machine's Chromium; it has no sandbox for root."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {**browser_type_launch_args, "executable_path": environment.chromium(), "args": sandbox}
+
+
+@pytest.fixture
+def own_servers(tmp_path: Path) -> Iterator[Callable[[], Lease]]:
+    """A factory of servers that the test may kill: `lease = own_servers(); lease.services().postgres_pid`."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(environment.own_servers(tmp_path / "var"))

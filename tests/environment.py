@@ -1,0 +1,58 @@
+"""What a test run needs before Django reads its settings: servers of its own and a folder of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from config import launch, servers
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+NO_CHROMIUM = "Chromium is not installed"
+
+
+def prepare() -> None:
+    """Start the servers unless the environment names some, and only then let Django read its settings.
+
+    A pytest-xdist worker inherits all of this from the process that started it.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ and "WATTDESK_VAR" not in os.environ:
+        var = launch.test_folder(launch.ROOT / "var")
+        os.environ["WATTDESK_VAR"] = str(var)
+        servers.ensure(var, testing=True)
+        if servers.held() is None:  # no keeper of ours that would clear up
+            atexit.register(shutil.rmtree, var, ignore_errors=True)
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's driver runs a loop in the tests' thread
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    import django
+
+    django.setup()
+
+
+@contextmanager
+def own_servers(var: Path) -> Iterator[servers.Lease]:
+    """Servers that only one test uses, so that it may kill them; gone with all their files afterwards."""
+    lease = servers.borrow(var, testing=True)
+    try:
+        yield lease
+    finally:
+        lease.release_and_wait()
+
+
+def chromium() -> str | None:
+    """The path of the machine's Chromium, if it has one."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def skip_browser_tests(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `browser` where there is no browser."""
+    if chromium() is None:
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
