@@ -226,8 +226,8 @@ class Installation:
         if self.call([*self.pip(), "install", *quiet, *options], progress=True) != 0:
             raise BootstrapError(
                 f"The packages could not be installed:\n{self.last_lines(15)}\n"
-                "They are wheels for Linux (glibc) and macOS with Python 3.11 to 3.14, and come from the index "
-                "that pip is set up for."
+                "They are wheels for Linux (glibc) and macOS with Python 3.11 to 3.14, from the index that "
+                "pip is set up for."
             )
 
     def install_by_uv(self, uv: str, options: List[str]) -> bool:
