@@ -1,5 +1,12 @@
-"""Addresses."""
+"""Addresses of the desk: houses' pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.desk import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.home, name="home"),
+    path("houses/<int:house_id>/", views.house_page, name="house"),
+    path("houses/<int:house_id>/live/", views.house_live, name="house_live"),
+    path("favicon.ico", views.favicon, name="favicon"),
+]

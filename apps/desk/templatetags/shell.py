@@ -1,0 +1,21 @@
+"""What the frame around every page needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django import template
+from django.template.context import Context
+
+from apps.houses.models import House
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def visible_houses(context: Context) -> Sequence[House]:
+    """The houses the visitor may choose from; none on pages rendered without a visitor."""
+    user = context.get("user")
+    if user is None or not user.is_authenticated:
+        return []
+    return list(House.objects.visible_to(user).only("name", "label"))
