@@ -110,7 +110,7 @@ def _covering(bounds: NDArray[np.int64], start: int, end: int) -> NDArray[np.int
 
 
 def _midnight(tz: ZoneInfo, day: date) -> int:
-    """Where a local day begins: fold 0 is the first midnight of two, and the jump itself where there is none."""
+    """Where a local day begins: fold 0 is the first midnight of two, or the jump where there is none."""
     return int(datetime.combine(day, time(), tz).timestamp()) * 1000
 
 

@@ -209,13 +209,13 @@ class TestEveryZone:
 
 
 def last_change_before(zone: str, instant: int) -> int:
-    """The zone's last change of offset before `instant`, or `instant` itself for a zone that never changed."""
+    """The zone's last change of offset before `instant`, or `instant` for a zone that never changed."""
     changes = [change for change, _ in calendar._changes(ZoneInfo(zone), 7305, instant // DAY_MS)]
     return changes[-1] if changes else instant
 
 
 def walked(zone: str, step: int, start: int, end: int) -> list[int]:
-    """Bounds found the slow way: look at the local clock every half minute (no offset has odd seconds here)."""
+    """Bounds found the slow way: look at the local clock every half minute (offsets have none odder)."""
     tz, half = ZoneInfo(zone), 30_000
     first, last = (start - step) // half * half, end + step + half
     found = []
