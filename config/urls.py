@@ -12,3 +12,7 @@ urlpatterns = [
     path("api/v1/", include("apps.devices.api_urls")),
     path("", include("apps.desk.urls")),
 ]
+
+# Under /api/ an error has the API's shape, elsewhere it is a page.
+handler404 = "apps.accounts.errors.page_not_found"
+handler500 = "apps.accounts.errors.server_error"

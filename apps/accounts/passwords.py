@@ -8,11 +8,16 @@ from django.core.exceptions import ValidationError
 DEMO_PASSWORD = "wattdesk-demo"  # noqa: S105  published on purpose, and refused outside the demo
 
 
+def usable(password: str | None) -> bool:
+    """False for the demo's password outside the demo."""
+    return settings.DEMO or password != DEMO_PASSWORD
+
+
 class NotTheDemoPassword:
     """Refuse the demo's password outside the demo."""
 
     def validate(self, password: str, user: object = None) -> None:
-        if password == DEMO_PASSWORD and not settings.DEMO:
+        if not usable(password):
             raise ValidationError(
                 "That is the demo's published password. Choose another.", code="demo_password"
             )

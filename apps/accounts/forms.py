@@ -1,0 +1,68 @@
+"""The forms people log in with and set passwords with."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django import forms
+from django.contrib.auth import forms as auth_forms
+from django.core.cache import cache
+
+from apps.accounts import links, mutations
+from apps.accounts.models import User
+
+logger = logging.getLogger(__name__)
+
+RESET_EVERY_S = 60  # a person is mailed at most one reset link in this time
+
+
+class LogInForm(auth_forms.AuthenticationForm):
+    """E-mail and password."""
+
+    username = auth_forms.UsernameField(
+        label="E-mail", widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"})
+    )
+    error_messages = {
+        "invalid_login": "That e-mail and password do not match.",
+        "inactive": "That e-mail and password do not match.",
+    }
+
+
+class ForgottenPasswordForm(auth_forms.PasswordResetForm):
+    """Asks for a link by e-mail; the answer is the same whether or not the person exists."""
+
+    email = forms.EmailField(
+        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Mail the link, to people who never set a password too: their invitation may have expired."""
+        email = self.cleaned_data["email"].strip().lower()
+        user = User.objects.filter(email=email, is_active=True).first()
+        if user is None or not cache.add(f"password-reset:{user.pk}", True, RESET_EVERY_S):
+            return
+        try:
+            links.send_reset(user=user)
+        except OSError:
+            logger.exception("The password link for user %s could not be mailed", user.pk)
+
+
+class SetPasswordForm(auth_forms.SetPasswordForm):  # type: ignore[type-arg]  # no generic at run time
+    """A first or a new password, by link."""
+
+    user: User
+
+    def save(self, commit: bool = True) -> User:
+        mutations.set_password(user=self.user, password=self.cleaned_data["new_password1"])
+        return self.user
+
+
+class ChangePasswordForm(auth_forms.PasswordChangeForm):
+    """A new password in exchange for the old one."""
+
+    user: User
+
+    def save(self, commit: bool = True) -> User:
+        mutations.set_password(user=self.user, password=self.cleaned_data["new_password1"])
+        return self.user

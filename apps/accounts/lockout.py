@@ -1,0 +1,38 @@
+"""What happens after too many wrong passwords: whom the failures count against, and what they see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from axes.helpers import get_cool_off
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from apps.accounts import errors
+
+
+def username(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """The e-mail tried, in the one spelling that failures are counted under."""
+    given = credentials or request.POST
+    return str(given.get("username") or given.get("email") or "").strip().lower()
+
+
+def answer(
+    request: HttpRequest, original: HttpResponse | None, credentials: Mapping[str, Any] | None
+) -> HttpResponse:
+    """429, as a page or as an API error, and when to try again."""
+    wait: timedelta = get_cool_off(request)
+    minutes = math.ceil(wait / timedelta(minutes=1))
+    if request.path.startswith("/api/"):
+        response: HttpResponse = JsonResponse(errors.body("locked_out", _sentence(minutes)), status=429)
+    else:
+        response = render(request, "registration/locked_out.html", {"minutes": minutes}, status=429)
+    response["Retry-After"] = str(int(wait.total_seconds()))
+    return response
+
+
+def _sentence(minutes: int) -> str:
+    return f"Too many wrong passwords. Try again in {minutes} minutes."

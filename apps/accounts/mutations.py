@@ -1,0 +1,81 @@
+"""Every change to people and their tokens, for the admin, the API, pages and commands alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Q
+from knox.models import AuthToken
+from knox.settings import knox_settings
+
+from apps.accounts.models import User
+from apps.accounts.roles import Role
+
+
+class Changes(TypedDict, total=False):
+    """What an administrator may edit of a person."""
+
+    email: str
+    name: str
+    role: str
+    is_active: bool
+
+
+class TooManyTokensError(Exception):
+    """The person must revoke a token before they can have another."""
+
+
+def create_user(*, by: User | None, email: str, name: str = "", role: str = Role.HOMEOWNER) -> User:
+    """Save a person who cannot log in until they set a password. Raises ValidationError."""
+    user = User(email=email, name=name, role=role)
+    user.set_unusable_password()
+    _save(user, by)
+    return user
+
+
+@transaction.atomic
+def update_user(*, user: User, by: User | None, **changes: Unpack[Changes]) -> None:
+    """Save `changes` to `user`. Raises ValidationError, also when no administrator would be left."""
+    # Two administrators who demote each other at the same moment must not both succeed.
+    list(User.objects.select_for_update().filter(role=Role.ADMINISTRATOR).order_by("pk"))
+    for field, value in changes.items():
+        setattr(user, field, value)
+    if not user.is_superuser and not other_administrators(user).exists():
+        raise ValidationError("The last administrator must stay one, and active.", code="last_administrator")
+    _save(user, by)
+
+
+def set_password(*, user: User, password: str) -> None:
+    """Give `user` a password; their tokens, links and other sessions end."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    AuthToken.objects.filter(user=user).delete()
+
+
+def issue_token(*, user: User, now: datetime) -> tuple[AuthToken, str]:
+    """Make an API token; its text exists nowhere else. Raises TooManyTokensError."""
+    expired = Q(expiry__lte=now)
+    user.auth_token_set.filter(expired).delete()  # type: ignore[attr-defined]
+    if user.auth_token_set.count() >= knox_settings.TOKEN_LIMIT_PER_USER:  # type: ignore[attr-defined]
+        raise TooManyTokensError
+    token, text = AuthToken.objects.create(user)
+    return token, text
+
+
+def revoke_token(*, token: AuthToken) -> None:
+    """Stop `token` from working at once."""
+    token.delete()
+
+
+def other_administrators(user: User) -> models.QuerySet[User]:
+    """The active administrators beside `user`."""
+    return User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).exclude(pk=user.pk)
+
+
+def _save(user: User, by: User | None) -> None:
+    user.full_clean(exclude=["password"])
+    user._history_user = by  # type: ignore[attr-defined]  # who, in the history
+    user.save()
