@@ -32,10 +32,10 @@ def serve(
     The announcement is printed once the web answers. Returns the exit status: 143 after SIGTERM, 130 after
     Ctrl-C. Raises CommandError with a sentence when the port is taken or another `up` runs on this `var`.
     """
-    check_port(host, port)
     url = f"http://{_reachable(host)}:{port}"
     os.environ.setdefault("PUBLIC_URL", url)
     with _only_one(Layout(settings.VAR), port):
+        check_port(host, port)
         _prepare(before)
         status = supervisor.run(
             [*processes(host, port), *extra],
@@ -55,8 +55,8 @@ def processes(host: str, port: int) -> list[Child]:
     cold = {"REMAP_SIGTERM": "SIGQUIT"}
     return [
         child("web", "gunicorn", *web, "--no-control-socket", "--graceful-timeout", "5"),
-        child("worker", "celery", "-A", "config.celery", *worker, env=cold),
-        child("beat", "celery", "-A", "config.celery", "beat", "--pidfile=", "--loglevel", "info"),
+        child("worker", "celery", "-q", "-A", "config.celery", *worker, env=cold),
+        child("beat", "celery", "-q", "-A", "config.celery", "beat", "--pidfile=", "--loglevel", "info"),
     ]
 
 
