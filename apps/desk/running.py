@@ -23,20 +23,22 @@ def serve(
     *,
     port: int,
     host: str = "127.0.0.1",
-    extra: Sequence[Child] = (),
     announcement: str = "",
-    before: Callable[[], None] | None = None,
+    prepare: Callable[[], Sequence[Child]] = list,
 ) -> int:
-    """Migrate, collect the static files, call `before`, and run web, worker, beat and `extra` until stopped.
+    """Migrate, collect the static files, and run web, worker and beat until stopped.
 
-    The announcement is printed once the web answers. Returns the exit status: 143 after SIGTERM, 130 after
-    Ctrl-C. Raises CommandError with a sentence when the port is taken or another `up` runs on this `var`.
+    `prepare` is called once the tables are there; the children it returns run as well. The announcement is
+    printed once the web answers. Returns the exit status: 143 after SIGTERM, 130 after Ctrl-C. Raises
+    CommandError with a sentence when the port is taken or another `up` runs on this `var`.
     """
     url = f"http://{_reachable(host)}:{port}"
     os.environ.setdefault("PUBLIC_URL", url)
     with _only_one(Layout(settings.VAR), port):
         check_port(host, port)
-        _prepare(before)
+        _make_ready()
+        extra = prepare()
+        connections.close_all()  # the children have their own
         status = supervisor.run(
             [*processes(host, port), *extra],
             ready=lambda: answers(url),
@@ -60,12 +62,19 @@ def processes(host: str, port: int) -> list[Child]:
     ]
 
 
-def child(name: str, module: str, *argv: str, env: Mapping[str, str] | None = None) -> Child:
-    """A child that runs `python -m module` in the project's folder.
+def child(
+    name: str,
+    module: str,
+    *argv: str,
+    env: Mapping[str, str] | None = None,
+    after: Callable[[], bool] | None = None,
+) -> Child:
+    """A child that runs `python -m module` in the project's folder, once `after()` is true.
 
     Never a script beside the interpreter: its first line holds the path the project had when installed.
     """
-    return Child(name, [sys.executable, "-m", module, *argv], env=env or {}, cwd=settings.BASE_DIR)
+    argv = (sys.executable, "-m", module, *argv)
+    return Child(name, argv, env=env or {}, after=after, cwd=settings.BASE_DIR)
 
 
 def check_port(host: str, port: int) -> None:
@@ -106,16 +115,13 @@ def _only_one(layout: Layout, port: int) -> Iterator[None]:
         lock.release()
 
 
-def _prepare(before: Callable[[], None] | None) -> None:
+def _make_ready() -> None:
     try:
         call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
         raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     call_command("collectstatic", interactive=False, verbosity=0)
-    if before is not None:
-        before()
-    connections.close_all()  # the children have their own
 
 
 def _loss_of_servers() -> str | None:
