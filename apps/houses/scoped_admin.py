@@ -1,0 +1,98 @@
+"""Base classes of admin pages: everybody sees what belongs to their houses, and the rest does not exist.
+
+The model's manager must offer `visible_to(user)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib.admin import RelatedFieldListFilter
+from django.contrib.admin.utils import unquote
+from django.db.models import Field, ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
+from django.http import Http404, HttpRequest, HttpResponse
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+
+from apps.accounts.models import User
+
+
+def visible(model: type[Model], request: HttpRequest) -> QuerySet[Model]:
+    """The objects of `model` that the person asking may know of: all where houses do not matter."""
+    manager = model._default_manager
+    if not hasattr(manager, "visible_to"):
+        return manager.all()
+    found: QuerySet[Model] = manager.visible_to(cast(User, request.user))
+    return found
+
+
+class VisibleFilter(RelatedFieldListFilter):
+    """Filters a list by related objects, offering visible ones: `list_filter = [("house", VisibleFilter)]`."""
+
+    def field_choices(
+        self, field: Field[Any, Any], request: HttpRequest, model_admin: Any
+    ) -> list[tuple[str, Any]]:
+        """The choices of the filter."""
+        related = cast("ForeignKey[Any, Any]", field).remote_field.model
+        return [(str(choice.pk), str(choice)) for choice in visible(related, request)]
+
+
+class ScopedAdmin(ModelAdmin):
+    """An admin that shows what is visible, and answers 404 for the rest."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        ordering = self.get_ordering(request)
+        found = visible(self.model, request)
+        return found.order_by(*ordering) if ordering else found
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Model] | None:
+        kwargs.setdefault("queryset", visible(db_field.remote_field.model, request))
+        return cast(
+            "ModelChoiceField[Model] | None", super().formfield_for_foreignkey(db_field, request, **kwargs)
+        )
+
+    def existing(self, request: HttpRequest, object_id: object) -> Any:
+        """The visible object of that id, for actions, which get an id. Raises Http404."""
+        found = self.get_object(request, unquote(str(object_id)))
+        if found is None:
+            raise Http404
+        return found
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_view_permission(request, self._known(request, obj)))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_change_permission(request, self._known(request, obj)))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_delete_permission(request, self._known(request, obj)))
+
+    def _known(self, request: HttpRequest, obj: Any) -> Any:
+        """Unfold asks about an id where Django asks about an object."""
+        return obj if obj is None or isinstance(obj, Model) else self.existing(request, obj)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, *args: Any) -> HttpResponse:
+        raise Http404  # Django would say that it "doesn't exist. Perhaps it was deleted?" on another page
+
+
+class ScopedHistoryAdmin(SimpleHistoryAdmin, ScopedAdmin):
+    """With a history of changes, of visible objects only: simple-history itself shows everybody's."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.existing(request, object_id)
+        return cast(HttpResponse, super().history_view(request, object_id, extra_context))
+
+    def history_form_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        version_id: str,
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        self.existing(request, object_id)
+        return cast(HttpResponse, super().history_form_view(request, object_id, version_id, extra_context))
