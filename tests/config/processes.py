@@ -12,6 +12,7 @@ from pathlib import Path
 from config.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+_OF_THIS_RUN = {"DATABASE_URL", "REDIS_URL", "WATTDESK_VAR", "PYTEST_XDIST_WORKER"}
 
 
 def belonging_to(folder: Path) -> list[str]:
@@ -39,19 +40,15 @@ def assert_none_left(folder: Path, *, seconds: float = 10) -> None:
 
 def python(script: str, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Start a script of ours in the project's folder; without the URLs of the servers of this test run."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _OF_THIS_RUN}
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         cwd=ROOT,
-        env={**inherited, **(env or {})},
+        env=clean_environment(**(env or {})),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-_OF_THIS_RUN = {"DATABASE_URL", "REDIS_URL", "WATTDESK_VAR", "PYTEST_XDIST_WORKER"}
 
 
 def clean_environment(**more: str) -> dict[str, str]:
