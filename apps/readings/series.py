@@ -1,0 +1,128 @@
+"""Series: what a source's fields are called, what they mean, and which number each has in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from threading import Lock
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.readings.models import Kind, Series, Source
+
+_CACHE_SIZE = 200_000  # fields, of all sources
+_cache: dict[tuple[int, str], int] = {}
+_cache_lock = Lock()
+
+
+class SeriesConflict(ValueError):  # noqa: N818  says what is wrong
+    """A series would change its unit or kind, which its history forbids."""
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """What is declared of a field; an empty unit is an unknown one. `cadence` is in seconds."""
+
+    name: str
+    quantity: str = ""
+    unit: str = ""
+    kind: str = Kind.GAUGE
+    cadence: float | None = None
+    sign: str = ""
+
+
+@transaction.atomic
+def declare(*, source: Source, fields: Iterable[FieldSpec]) -> None:
+    """Create or complete the series of `fields`.
+
+    Quantity, cadence and sign follow the declaration. Unit and kind are set while the unit is unknown and
+    never change afterwards: SeriesConflict. Fields not mentioned stay as they are.
+    """
+    specs = {spec.name: spec for spec in fields}
+    _create(source.pk, specs.values())
+    for series in Series.objects.select_for_update().filter(source=source, field__in=specs):
+        _complete(series, specs[series.field])
+
+
+@transaction.atomic
+def set_unit(*, series: Series, unit: str, kind: str | None = None) -> None:
+    """Say what a series nobody declared measures, once. SeriesConflict when its unit is known already."""
+    changes = {"unit": unit} if kind is None else {"unit": unit, "kind": kind}
+    if not Series.objects.filter(pk=series.pk, unit="").update(**changes):
+        raise SeriesConflict(f"The unit of {series} is known and cannot change.")
+    series.refresh_from_db()
+
+
+def series_ids(source_id: int, fields: Collection[str]) -> dict[str, int]:
+    """The number of each field's series; a field nobody declared becomes a gauge of unknown unit.
+
+    Raises IntegrityError when the source does not exist.
+    """
+    known = {field: _cache.get((source_id, field)) for field in fields}
+    unknown = [field for field, number in known.items() if number is None]
+    found = _find_or_create(source_id, unknown) if unknown else {}
+    return {field: number or found[field] for field, number in known.items()}
+
+
+def forget(source_ids: Collection[int]) -> None:
+    """Drop what this process remembers of sources that are gone."""
+    with _cache_lock:
+        for key in [key for key in _cache if key[0] in source_ids]:
+            del _cache[key]
+
+
+def _find_or_create(source_id: int, fields: Collection[str]) -> dict[str, int]:
+    found = _find(source_id, fields)
+    if missing := sorted(set(fields) - set(found)):
+        _create(source_id, [FieldSpec(field) for field in missing])
+        found |= _find(source_id, missing)
+    # A number from a transaction that is rolled back later would send readings nowhere.
+    transaction.on_commit(lambda: _remember(source_id, found))
+    return found
+
+
+def _find(source_id: int, fields: Collection[str]) -> dict[str, int]:
+    wanted = Q(source_id=source_id, field__in=fields)
+    return dict(Series.objects.filter(wanted).order_by().values_list("field", "id"))
+
+
+def _create(source_id: int, specs: Iterable[FieldSpec]) -> None:
+    """Sorted, so that two processes creating the same fields wait for each other in the same order."""
+    rows = [
+        Series(
+            source_id=source_id,
+            field=spec.name,
+            quantity=spec.quantity,
+            unit=spec.unit,
+            kind=spec.kind,
+            cadence=spec.cadence,
+            sign=spec.sign,
+        )
+        for spec in sorted(specs, key=lambda spec: spec.name)
+    ]
+    Series.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _complete(series: Series, spec: FieldSpec) -> None:
+    declared = {
+        "quantity": spec.quantity,
+        "unit": spec.unit,
+        "kind": spec.kind,
+        "cadence": spec.cadence,
+        "sign": spec.sign,
+    }
+    changes = {name: value for name, value in declared.items() if getattr(series, name) != value}
+    if series.unit and changes.keys() & {"unit", "kind"}:
+        raise SeriesConflict(
+            f"{series} is a {series.kind} in {series.unit}; it cannot become a {spec.kind} in “{spec.unit}”."
+        )
+    if changes:
+        Series.objects.filter(pk=series.pk).update(**changes)
+
+
+def _remember(source_id: int, found: dict[str, int]) -> None:
+    with _cache_lock:
+        if len(_cache) + len(found) > _CACHE_SIZE:
+            _cache.clear()
+        _cache.update({(source_id, field): number for field, number in found.items()})
