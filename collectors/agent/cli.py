@@ -1,0 +1,55 @@
+"""``python -m collectors agent``."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+from collectors.agent.agent import Agent, Pace, ThreadEndedError, run_until_signalled
+from collectors.agent.bundle import BundleError, load_bundle
+from collectors.agent.files import LockedError
+
+HELP = "read the devices of a house and deliver their readings"
+EXAMPLE = "python -m collectors agent --bundle garage.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    pace = Pace()
+    parser.add_argument("--bundle", type=Path, required=True, help="the credential bundle of the house")
+    parser.add_argument(
+        "--state", type=Path, help="folder of spool and configuration (default: beside the bundle, .state)"
+    )
+    parser.add_argument("--insecure", action="store_true", help="allow plain HTTP to other machines")
+    for name, help_text in (
+        ("config", "between two looks at the configuration"),
+        ("heartbeat", "without readings until a heartbeat is sent"),
+        ("longest_pause", "at most between two attempts while the server is away"),
+        ("timeout", "to wait for an answer of the server"),
+    ):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=float,
+            default=getattr(pace, name),
+            metavar="SECONDS",
+            help=f"seconds {help_text} (default: %(default)g)",
+        )
+
+
+def run(options: argparse.Namespace) -> str | None:
+    """Run the agent; what cannot even begin is returned as a sentence."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.umask(0o077)  # SQLite's own companions of the spool are nobody else's business either
+    state = options.state or options.bundle.with_suffix(".state")
+    pace = Pace(options.config, options.heartbeat, options.longest_pause, options.timeout)
+    try:
+        agent = Agent(load_bundle(options.bundle, insecure=options.insecure), state, pace)
+    except (BundleError, LockedError) as error:
+        return str(error)
+    except OSError as error:
+        return f"The state folder {state} cannot be used: {error.strerror}."
+    try:
+        run_until_signalled(agent)
+    except ThreadEndedError as error:
+        return str(error)
+    return None

@@ -1,0 +1,54 @@
+"""The edge API of the server, as the agent calls it."""
+
+import gzip
+from typing import Any
+
+import msgspec
+import requests
+
+from collectors.agent.bundle import Bundle
+from collectors.http import Answer, exchange
+
+LONGEST_ANSWER = 8_000_000
+
+
+class Bearer(requests.auth.AuthBase):
+    """Sends the house's key; set as auth so that no ``.netrc`` can put another in its place."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class Client:
+    """One thread's connection to the server. Every call raises NetworkError without a whole answer."""
+
+    def __init__(self, bundle: Bundle, *, timeout: float = 30.0) -> None:
+        self._bundle, self._timeout = bundle, timeout
+        self._session = requests.Session()
+        self._session.auth = Bearer(bundle.key)
+
+    def config(self, etag: str | None) -> Answer:
+        """The house's devices; 304 while what ``etag`` names is the newest."""
+        return self._exchange("GET", "config/", headers={"If-None-Match": etag} if etag else {})
+
+    def acknowledge(self, ack: dict[str, Any]) -> Answer:
+        """Tell which configuration is in use and which of its devices cannot be read."""
+        return self._post("config/ack/", msgspec.json.encode(ack))
+
+    def upload(self, body: bytes) -> Answer:
+        """Deliver one upload of readings and events, as JSON."""
+        return self._post("readings/", gzip.compress(body, 5), {"Content-Encoding": "gzip"})
+
+    def _post(self, path: str, data: bytes, headers: dict[str, str] | None = None) -> Answer:
+        return self._exchange(
+            "POST", path, data=data, headers={"Content-Type": "application/json", **(headers or {})}
+        )
+
+    def _exchange(self, method: str, path: str, **parts: Any) -> Answer:
+        request = requests.Request(method, self._bundle.endpoint(path), **parts)
+        timeout = self._timeout
+        return exchange(self._session, request, timeout=timeout, patience=timeout, limit=LONGEST_ANSWER)

@@ -1,0 +1,186 @@
+import json
+import logging
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from collectors.agent.fleet import Fleet
+from collectors.agent.poller import Device, Poller
+from collectors.agent.spool import Row, Spool
+from collectors.drivers import ConfigError, DeviceError, Event, Reading, ReadResult
+from collectors.simulation.egauge import Simulator
+from tests.collectors.agent.conftest import device
+from tests.collectors.agent.desk import wait_until
+from tests.collectors.agent.drivers_for_tests import Driver
+
+NOW = 1_790_000_000.0
+
+
+def rows(spool: Spool, source: str = "toy") -> list[Row]:
+    return [entry.row for entry in spool.oldest(rows=10_000, size=10**9) if entry.row.source == source]
+
+
+def entry(name: str = "toy", interval_s: float = 0.05, **config: Any) -> dict[str, Any]:
+    return {"name": name, "type": "toy", "interval_s": interval_s, "config": config}
+
+
+def poller(spool: Spool, **config: Any) -> Poller:
+    return Poller(Device("toy", "toy", 60.0, config), spool, clock=lambda: NOW)
+
+
+@pytest.mark.usefixtures("toy")
+class TestPoll:
+    def test_a_mapping_is_stamped_when_it_comes(self, spool: Spool) -> None:
+        poller(spool, say=2).poll()
+        (row,) = rows(spool)
+        assert (row.timestamp, json.loads(row.body)) == (1_790_000_000_000, {"fields": {"x": 2.0}})
+
+    def test_a_result_keeps_its_own_stamps_and_events(self, spool: Spool) -> None:
+        own = ReadResult(
+            [Reading(5, {"x": 1.0}), Reading(6, {"x": 2.0})], [Event(7, "EV_END", {"energy": 3})]
+        )
+        poller(spool, say=own).poll()
+        assert [(row.timestamp, row.what) for row in rows(spool)] == [
+            (5, "reading"),
+            (6, "reading"),
+            (7, "event"),
+        ]
+
+    def test_a_failure_is_one_warning_event_however_long_it_lasts(
+        self, spool: Spool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        failing = poller(spool, fail="device", token="s3cret")
+        for _ in range(3):
+            failing.poll()
+        (row,) = rows(spool)
+        assert json.loads(row.body) == {"type": "WARNING", "data": {"data": "The device refused •••."}}
+        assert caplog.text.count("The device refused") == 1
+        assert "s3cret" not in caplog.text
+
+    def test_a_bug_in_a_driver_is_a_failure_that_shows_no_value(
+        self, spool: Spool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        poller(spool, fail="bug", token="s3cret").poll()
+        text = json.loads(rows(spool)[0].body)["data"]["data"]
+        assert "KeyError in read" in text
+        assert "s3cret" not in text + caplog.text
+
+    def test_recovery_is_logged_and_the_next_failure_told_again(
+        self, spool: Spool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        recovering = poller(spool, fail="first")
+        with caplog.at_level(logging.INFO):
+            for _ in range(4):
+                recovering.poll()
+        assert [row.what for row in rows(spool)] == ["event", "reading", "reading"]
+        assert caplog.text.count("reads again") == 1
+
+    def test_a_value_that_is_none_is_the_devices_failure(self, spool: Spool) -> None:
+        poller(spool, say={"nested": 1}).poll()
+        assert "dict" in json.loads(rows(spool)[0].body)["data"]["data"]
+
+    def test_a_disk_that_fails_ends_nothing(self, spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
+        steady = poller(spool)
+        spool.close()
+        steady.poll()
+        steady.poll()
+        assert caplog.text.count("cannot be kept on disk") == 1
+
+    def test_a_driver_that_cannot_start_tells_no_secret(self, spool: Spool) -> None:
+        with pytest.raises(DeviceError) as caught:
+            poller(spool, fail="start", token="s3cret")
+        assert "OSError" in str(caught.value)
+        assert "s3cret" not in str(caught.value)
+
+    def test_a_wrong_configuration_names_its_setting(self, spool: Spool) -> None:
+        with pytest.raises(ConfigError, match="colour"):
+            poller(spool, colour="red")
+
+    def test_polls_are_aligned_but_for_a_shift(self, spool: Spool) -> None:
+        fleet = Fleet(spool)
+        fleet.apply([entry(interval_s=0.5)])
+        wait_until(lambda: len(rows(spool)) >= 4)
+        fleet.stop()
+        second, third, fourth = [row.timestamp % 500 for row in rows(spool)[1:4]]
+        assert max(second, third, fourth) - min(second, third, fourth) < 100
+        assert second < 150
+
+
+def pollers() -> dict[str, threading.Thread]:
+    return {thread.name: thread for thread in threading.enumerate() if isinstance(thread, Poller)}
+
+
+class TestFleet:
+    @pytest.fixture
+    def fleet(self, spool: Spool, toy: type[Driver]) -> Any:
+        fleet = Fleet(spool)
+        yield fleet
+        fleet.stop(timeout=0.05)
+
+    def test_devices_that_stay_the_same_keep_their_driver_and_thread(
+        self, fleet: Fleet, spool: Spool, toy: type[Driver]
+    ) -> None:
+        fleet.apply([entry("kept", say=1), entry("changed", say=1), entry("gone", say=1)])
+        before = pollers()
+        fleet.apply([entry("changed", say=2), entry("kept", say=1)])
+        wait_until(lambda: not before["poll changed"].is_alive() and not before["poll gone"].is_alive())
+        assert pollers().keys() == {"poll kept", "poll changed"}
+        assert pollers()["poll kept"] is before["poll kept"]
+        assert len(toy.made) == 4
+
+    @pytest.mark.parametrize("change", [{"interval_s": 0.07}, {"say": 5}])
+    def test_what_changed_is_used(
+        self, fleet: Fleet, spool: Spool, toy: type[Driver], change: dict[str, Any]
+    ) -> None:
+        fleet.apply([entry()])
+        fleet.apply([entry(**change)])
+        assert len(toy.made) == 2
+
+    def test_a_slow_device_delays_no_other(self, fleet: Fleet, spool: Spool, toy: type[Driver]) -> None:
+        fleet.apply([entry("slow", fail="slow"), entry("quick")])
+        wait_until(lambda: len(rows(spool, "quick")) >= 10, seconds=3)
+        assert [driver.reads for driver in toy.made] == [1, toy.made[1].reads]
+
+    def test_a_silent_meter_delays_no_other(
+        self, fleet: Fleet, spool: Spool, meter: Simulator, silent_address: str
+    ) -> None:
+        silent = device(meter, "silent", config={"ip": silent_address, "keys": ["a"], "timeout": 60})
+        fleet.apply([silent, device(meter)])
+        wait_until(lambda: rows(spool, "egauge"), seconds=5)
+        assert rows(spool, "silent") == []
+
+    def test_what_cannot_be_read_is_told_and_the_rest_runs(
+        self, fleet: Fleet, spool: Spool, toy: type[Driver]
+    ) -> None:
+        faults = fleet.apply(
+            [
+                entry("a", colour="red"),
+                {"name": "b", "type": "toaster", "interval_s": 1, "config": {}},
+                entry("c", interval_s=0),
+                {"name": "d"},
+                "e",
+                entry("f"),
+                entry("f", say=3),
+                entry("g", fail="start"),
+            ]
+        )
+        assert [fault["device"] for fault in faults] == ["c", "d", "?", "f", "a", "b", "g"]
+        assert all(fault["message"] for fault in faults)
+        wait_until(lambda: rows(spool, "f"))
+
+    def test_a_device_that_was_mended_is_read(self, fleet: Fleet, spool: Spool) -> None:
+        assert fleet.apply([entry(colour="red")])
+        assert fleet.apply([entry()]) == []
+        wait_until(lambda: rows(spool))
+
+    def test_stopping_does_not_wait_for_a_silent_device(self, fleet: Fleet) -> None:
+        fleet.apply([entry("slow", fail="slow")])
+        begun = time.monotonic()
+        fleet.stop(timeout=0.1)
+        assert time.monotonic() - begun < 1
+
+
+def test_a_devices_repr_shows_no_setting() -> None:
+    assert "hush" not in repr(Device("a", "egauge", 5.0, {"password": "hush"}))
