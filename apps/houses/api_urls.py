@@ -1,5 +1,10 @@
 """Addresses."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.houses.api import HousesView, HouseView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("houses/", HousesView.as_view()),
+    path("houses/<int:house_id>/", HouseView.as_view()),
+]
