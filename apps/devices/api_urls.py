@@ -1,5 +1,11 @@
 """Addresses."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.devices import api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("edge/readings/", api.Readings.as_view(), name="edge_readings"),
+    path("edge/config/", api.Config.as_view(), name="edge_config"),
+    path("edge/config/ack/", api.ConfigAck.as_view(), name="edge_config_ack"),
+]

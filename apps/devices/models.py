@@ -73,7 +73,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 class Event(models.Model):
     """Something that happened at a device, or at the agent itself when it names no source."""
 
-    house = models.ForeignKey(House, models.CASCADE, related_name="events")
+    house = models.ForeignKey(House, models.CASCADE, related_name="events", db_index=False)
     source = models.ForeignKey(Source, models.CASCADE, null=True, blank=True, related_name="events")
     timestamp = models.BigIntegerField(help_text="Unix ms UTC.")
     type = models.CharField(max_length=64)
