@@ -202,14 +202,21 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+SIMPLE_HISTORY_REVERT_DISABLED = True  # changes go through forms, which know what may change
+
 UNFOLD = {
     "SITE_TITLE": "Wattdesk",
     "SITE_HEADER": "Wattdesk",
     "SITE_SUBHEADER": "Distributed energy",
     "SITE_URL": "/",
     "SITE_SYMBOL": "bolt",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.desk.admin_frame.favicon"}],
+    "STYLES": ["apps.desk.admin_frame.stylesheet"],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "apps.desk.start.dashboard",
+    "SIDEBAR": {"navigation": "apps.desk.admin_frame.navigation"},
+    "ACCOUNT": {"navigation": "apps.desk.admin_frame.account_links"},
 }
 
 LOGGING = {

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -14,6 +15,8 @@ from simple_history.models import HistoricalRecords
 
 from apps.accounts.passwords import usable
 from apps.accounts.roles import STAFF, Role, permits, permits_app
+
+UNTRACKED = frozenset({"password", "last_login"})
 
 
 class UserManager(BaseUserManager["User"]):
@@ -28,6 +31,10 @@ class UserManager(BaseUserManager["User"]):
         user.set_password(password)
         user.save(using=self._db)
         return user
+
+    def administrators(self) -> models.QuerySet[User]:
+        """Those who are stored as active administrators."""
+        return self.filter(role=Role.ADMINISTRATOR, is_active=True)
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
         return self.create_user(email, password, **{**fields, "role": Role.ADMINISTRATOR})
@@ -45,7 +52,7 @@ class User(AbstractBaseUser):
     date_joined = models.DateTimeField("created", default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
-    history = HistoricalRecords(excluded_fields=["password", "last_login"])
+    history = HistoricalRecords(excluded_fields=sorted(UNTRACKED))
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -62,14 +69,29 @@ class User(AbstractBaseUser):
         return self.email
 
     def clean(self) -> None:
+        """Raises ValidationError, also when it would leave no administrator."""
         super().clean()
         self.email = self.email.strip().lower()
+        if not self.is_superuser and self._is_last_administrator():
+            raise ValidationError("The last administrator must stay one, and active.")
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Save; what the history leaves out makes no entry in it."""
+        if update_fields is not None and UNTRACKED.issuperset(update_fields):
+            self.skip_history_when_saving = True
+        try:
+            super().save(*args, update_fields=update_fields, **options)
+        finally:
+            self.__dict__.pop("skip_history_when_saving", None)
 
     def get_full_name(self) -> str:
         return self.name or self.email
 
     def get_short_name(self) -> str:
         return self.name or self.email
+
+    def _is_last_administrator(self) -> bool:
+        return [user.pk for user in User.objects.administrators()[:2]] == [self.pk]
 
     def check_password(self, raw_password: str | None) -> bool:
         """Whether it is theirs. The demo's published password, even if stored, opens nothing elsewhere."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict, Unpack
 
-from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import Q
 from knox.models import AuthToken
 from knox.settings import knox_settings
@@ -40,11 +39,9 @@ def create_user(*, by: User | None, email: str, name: str = "", role: str = Role
 def update_user(*, user: User, by: User | None, **changes: Unpack[Changes]) -> None:
     """Save `changes` to `user`. Raises ValidationError, also when no administrator would be left."""
     # Two administrators who demote each other at the same moment must not both succeed.
-    list(User.objects.select_for_update().filter(role=Role.ADMINISTRATOR).order_by("pk"))
+    list(User.objects.administrators().select_for_update().order_by("pk"))
     for field, value in changes.items():
         setattr(user, field, value)
-    if not user.is_superuser and not other_administrators(user).exists():
-        raise ValidationError("The last administrator must stay one, and active.", code="last_administrator")
     _save(user, by)
 
 
@@ -68,11 +65,6 @@ def issue_token(*, user: User, now: datetime) -> tuple[AuthToken, str]:
 def revoke_token(*, token: AuthToken) -> None:
     """Stop `token` from working at once."""
     token.delete()
-
-
-def other_administrators(user: User) -> models.QuerySet[User]:
-    """The active administrators beside `user`."""
-    return User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).exclude(pk=user.pk)
 
 
 def _save(user: User, by: User | None) -> None:

@@ -19,7 +19,7 @@ OPERATOR_PERMISSIONS = frozenset(
         "houses.add_house",
         "houses.change_house",
         "houses.view_edgecredential",
-        "houses.change_edgecredential",
+        "houses.view_membership",
         "readings.view_source",
         "readings.view_series",
         "devices.view_device",

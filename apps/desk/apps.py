@@ -1,10 +1,16 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
+from django.core.checks import register
 
 
 class DeskConfig(AppConfig):
     name = "apps.desk"
     default = True
+
+    def ready(self) -> None:
+        from apps.desk import checks
+
+        register(checks.admin_actions)
 
 
 class DeskAdminConfig(admin.AdminConfig):

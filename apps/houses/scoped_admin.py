@@ -11,7 +11,7 @@ from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.admin.utils import unquote
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
@@ -27,8 +27,15 @@ def visible(model: type[Model], request: HttpRequest) -> QuerySet[Model]:
     return found
 
 
+def leave_dialog(request: HttpRequest, url: str) -> HttpResponse:
+    """What an action's dialog answers when its work is done: go on to `url`, with or without htmx."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)
+
+
 class VisibleFilter(RelatedFieldListFilter):
-    """Filters a list by related objects, offering visible ones: `list_filter = [("house", VisibleFilter)]`."""
+    """Filters a list by related objects, offering visible ones: `list_filter = [("house", …)]`."""
 
     def field_choices(
         self, field: Field[Any, Any], request: HttpRequest, model_admin: Any

@@ -1,0 +1,53 @@
+"""Forms of the admin pages of houses and people."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.http import HttpRequest
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from apps.houses.models import EdgeCredential, House
+from apps.houses.names import zone_names
+
+
+class HouseForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
+    """A house; zones are chosen, not typed."""
+
+    class Meta:
+        model = House
+        fields = ["name", "label", "description", "time_zone", "latitude", "longitude"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "time_zone" in self.fields:  # not for those who only look
+            self.fields["time_zone"].widget = UnfoldAdminSelectWidget(choices=_zones(self.instance.time_zone))
+
+
+class RevokeForm(BaseDialogForm):
+    """Which of a house's working credentials to revoke; `?credential=` chooses beforehand."""
+
+    credential = forms.ModelChoiceField(
+        queryset=EdgeCredential.objects.none(), widget=UnfoldAdminSelectWidget, empty_label=None
+    )
+
+    def __init__(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any
+    ) -> None:
+        super().__init__(request, object_id, *args, **options)
+        field = self.fields["credential"]
+        field.queryset = EdgeCredential.objects.filter(house_id=cast(str, object_id), revoked_at=None)
+        field.label_from_instance = _hint_and_age
+        field.initial = request.GET.get("credential")
+
+
+def _zones(current: str) -> list[tuple[str, str]]:
+    """The zones to choose from: places, UTC, and what is set already."""
+    names = {name for name in zone_names() if "/" in name and not name.startswith("Etc/")}
+    return [(name, name) for name in sorted(names | {"UTC", current})]
+
+
+def _hint_and_age(credential: EdgeCredential) -> str:
+    return f"{credential.hint}…, created {credential.created_at:%Y-%m-%d %H:%M} UTC"

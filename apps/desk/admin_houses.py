@@ -1,0 +1,235 @@
+"""Houses in the admin, with their credentials and members."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db import models
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from apps.accounts.models import User
+from apps.desk import admin_once
+from apps.desk.admin_forms import HouseForm, RevokeForm
+from apps.desk.admin_memberships import MemberInline, MembershipsAdmin
+from apps.houses import credentials, mutations
+from apps.houses.models import EdgeCredential, House
+from apps.houses.scoped_admin import leave_dialog
+
+
+class CredentialInline(TabularInline):
+    """The keys of a house's agents, to look at and to revoke."""
+
+    model = EdgeCredential
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "credentials"
+    fields = readonly_fields = ["key", "created_at", "created_by", "last_used_at", "state"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[EdgeCredential]:
+        found: models.QuerySet[EdgeCredential] = super().get_queryset(request)
+        return found.select_related("created_by", "revoked_by")
+
+    def has_add_permission(self, request: HttpRequest, obj: House | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: House | None = None) -> bool:
+        return False
+
+    @display(description="Key")
+    def key(self, credential: EdgeCredential) -> str:
+        return f"{credential.hint}…"
+
+    @display(description="Works")
+    def state(self, credential: EdgeCredential) -> str:
+        if credential.revoked_at:
+            by = f" by {credential.revoked_by}" if credential.revoked_by else ""
+            return f"Revoked {credential.revoked_at:%Y-%m-%d %H:%M} UTC{by}"
+        url = reverse("admin:houses_house_revoke_credential", args=[credential.house_id])
+        return format_html(
+            '<span class="works">Yes</span> <a class="dialog-link" href="#" hx-get="{}?credential={}" '
+            'hx-target="#modal-content" hx-select="#dialog" x-on:htmx:after-on-load="openModal = true">'
+            "Revoke</a>",
+            url,
+            credential.pk,
+        )
+
+
+@admin.register(House)
+class HouseAdmin(MembershipsAdmin):
+    """Houses, their credentials and members."""
+
+    form = HouseForm
+    list_display = ["title", "name", "time_zone", "state", "page"]
+    list_display_links = ["title"]
+    list_filter = ["enabled"]
+    search_fields = ["name", "label"]
+    ordering = ["name"]
+    fieldsets = [
+        (None, {"fields": ["name", "label", "description"]}),
+        ("Place", {"fields": ["time_zone", ("latitude", "longitude")]}),
+    ]
+    inlines = [CredentialInline, MemberInline]
+    change_form_outer_after_template = "admin/houses/house/credential.html"
+    actions_detail = [
+        "enable",
+        "disable",
+        {
+            "title": "Credentials",
+            "items": ["issue_credential", "rotate_credentials", "revoke_credential"],
+        },
+    ]
+
+    class Media:
+        js = ["js/credential.js"]
+
+    @display(description="House", ordering="name")
+    def title(self, house: House) -> str:
+        return str(house)
+
+    @display(description="State", label={"enabled": "success", "disabled": "warning"})
+    def state(self, house: House) -> str:
+        return "enabled" if house.enabled else "disabled"
+
+    @display(description="Page")
+    def page(self, house: House) -> str:
+        return format_html('<a class="dialog-link" href="{}">Open</a>', reverse("house", args=[house.pk]))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # years of readings hang on a house; disabling it keeps them
+
+    def get_readonly_fields(self, request: HttpRequest, obj: House | None = None) -> list[str]:
+        return ["name"] if obj else []
+
+    def get_inlines(self, request: HttpRequest, obj: House | None) -> list[type[TabularInline]]:
+        return self.inlines if obj else []
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        hidden = "enable" if self.existing(request, object_id).enabled else "disable"
+        offered = super().get_actions_detail(request, object_id)
+        return [action for action in offered if action.action_name != f"houses_house_{hidden}"]
+
+    def save_model(self, request: HttpRequest, obj: House, form: Form, change: bool) -> None:
+        by = cast(User, request.user)
+        if change:
+            edited = {name: form.cleaned_data[name] for name in form.changed_data}
+            mutations.update_house(house=obj, by=by, **edited)
+            return
+        house, bundle = mutations.create_house(by=by, **form.cleaned_data)
+        obj.pk, obj._state.adding = house.pk, False
+        admin_once.keep(request, house, bundle)
+
+    def response_add(
+        self, request: HttpRequest, obj: House, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """On to the house's page, where the credential is shown."""
+        if "_popup" in request.POST:
+            return cast(HttpResponse, super().response_add(request, obj, post_url_continue))
+        messages.success(request, f"{obj} is added. Give its credential to the agent in the house.")
+        return HttpResponseRedirect(_page(obj))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {})}
+        if request.method == "GET":
+            bundle = admin_once.take(request, self.existing(request, object_id))
+            context["bundle"] = bundle and json.dumps(bundle.as_dict(), indent=2)
+        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+
+    @action(
+        description="Add a credential",
+        icon="key",
+        permissions=["change"],
+        dialog={
+            "title": "Add a credential",
+            "description": "For one more agent. The others keep working. It is shown once, on the next page.",
+            "form_submit_text": "Add",
+        },
+    )
+    def issue_credential(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        house: House = self.existing(request, object_id)
+        admin_once.keep(request, house, credentials.issue(house=house, by=cast(User, request.user)))
+        return leave_dialog(request, _page(house))
+
+    @action(
+        description="Rotate credentials",
+        icon="autorenew",
+        permissions=["change"],
+        dialog={
+            "title": "Rotate credentials",
+            "description": "Adds a new credential, shown once on the next page, and revokes all others."
+            " Within a minute their agents are refused; they keep their readings until they get the new one.",
+            "form_submit_text": "Rotate",
+        },
+    )
+    def rotate_credentials(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        house: House = self.existing(request, object_id)
+        admin_once.keep(request, house, credentials.rotate(house=house, by=cast(User, request.user)))
+        return leave_dialog(request, _page(house))
+
+    @action(
+        description="Revoke a credential",
+        icon="key_off",
+        permissions=["change"],
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Revoke a credential",
+            "description": "Whoever uses it is refused within a minute, for good.",
+            "form_class": RevokeForm,
+            "form_submit_text": "Revoke",
+        },
+    )
+    def revoke_credential(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        house: House = self.existing(request, object_id)
+        credential: EdgeCredential = form.cleaned_data["credential"]
+        credentials.revoke(credential=credential, by=cast(User, request.user))
+        messages.success(request, f"The credential {credential.hint}… is revoked.")
+        return leave_dialog(request, _page(house))
+
+    @action(
+        description="Enable",
+        icon="play_arrow",
+        permissions=["change"],
+        dialog={
+            "title": "Enable this house",
+            "description": "Its readings are accepted again, within a minute.",
+            "form_submit_text": "Enable",
+        },
+    )
+    def enable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, enabled=True)
+
+    @action(
+        description="Disable",
+        icon="pause",
+        permissions=["change"],
+        dialog={
+            "title": "Disable this house",
+            "description": "Nothing new is accepted from it, from within a minute on. What it has stays.",
+            "form_submit_text": "Disable",
+        },
+    )
+    def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, enabled=False)
+
+    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
+        house: House = self.existing(request, object_id)
+        mutations.set_enabled(house=house, enabled=enabled, by=cast(User, request.user))
+        messages.success(request, f"{house} is {'enabled' if enabled else 'disabled'}.")
+        return leave_dialog(request, _page(house))
+
+
+def _page(house: House) -> str:
+    return reverse("admin:houses_house_change", args=[house.pk])

@@ -1,0 +1,61 @@
+"""`/health/`: whether the parts this server cannot do without answer, for balancers and watchdogs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis import Redis, RedisError
+
+logger = logging.getLogger(__name__)
+
+# The shortest that libpq knows; Redis may have less.
+DATABASE_TIMEOUT_S = 2
+REDIS_TIMEOUT_S = 1
+
+
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """200 {"status": "ok", "components": {name: "ok"}}; 503 when a component is "down"."""
+    components = {name: _state(name, check) for name, check in CHECKS.items()}
+    healthy = all(state == "ok" for state in components.values())
+    body = {"status": "ok" if healthy else "down", "components": components}
+    return JsonResponse(body, status=200 if healthy else 503)
+
+
+def database() -> None:
+    """Log in anew, which fails in time where the connection at hand would hang. Raises psycopg.Error."""
+    parameters = {**connection.get_connection_params(), "connect_timeout": DATABASE_TIMEOUT_S}
+    # The connection's own classes belong to Django's cursors.
+    parameters.pop("cursor_factory", None)
+    parameters.pop("context", None)
+    with psycopg.connect(**parameters, options="-c statement_timeout=1000") as probe:
+        probe.execute("SELECT 1")
+
+
+def redis() -> None:
+    """Raises RedisError."""
+    with Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=REDIS_TIMEOUT_S, socket_timeout=REDIS_TIMEOUT_S
+    ) as probe:
+        probe.ping()
+
+
+CHECKS: dict[str, Callable[[], None]] = {"database": database, "redis": redis}
+
+
+def _state(name: str, check: Callable[[], None]) -> str:
+    try:
+        check()
+    except (psycopg.Error, RedisError, OSError) as error:
+        # The reason may name hosts and users: it is for the log, not for the public.
+        logger.warning("Health: %s is down: %s", name, error)
+        return "down"
+    return "ok"

@@ -1,0 +1,97 @@
+"""The admin's first page: how every house is doing, worst first, and what to do next where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.devices.models import Device
+from apps.houses.models import House
+from apps.readings.store import latest
+
+# A device is silent after three missed readings, but never sooner than this.
+SILENT_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A device that should have been heard of by now; `since` is its last reading, None for none ever."""
+
+    device: Device
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class HouseState:
+    """One row of the page."""
+
+    house: House
+    devices: int
+    last_reading: datetime | None
+    silent: list[Silence]
+
+    @property
+    def verdict(self) -> str:
+        """`disabled`, `empty` (no device yet), `waiting` (never a reading), `silent` or `good`."""
+        if not self.house.enabled:
+            return "disabled"
+        if not self.devices:
+            return "empty"
+        if self.last_reading is None:
+            return "waiting"
+        return "silent" if self.silent else "good"
+
+
+WORST_FIRST = ["silent", "waiting", "empty", "good", "disabled"]
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add `houses` (HouseState, worst first) to what the page knows."""
+    states = house_states(cast(User, request.user), timezone.now())
+    return {**context, "houses": states}
+
+
+def house_states(user: User, now: datetime) -> list[HouseState]:
+    """How the houses `user` sees are doing. Three queries, however many houses and devices there are."""
+    houses = list(House.objects.visible_to(user))
+    devices = _devices_by_house(houses)
+    newest = _newest([device.pk for found in devices.values() for device in found])
+    states = [_state(house, devices[house.pk], newest, now) for house in houses]
+    return sorted(states, key=lambda state: (WORST_FIRST.index(state.verdict), state.house.name))
+
+
+def _devices_by_house(houses: list[House]) -> dict[int, list[Device]]:
+    """The enabled devices of each house."""
+    found: dict[int, list[Device]] = {house.pk: [] for house in houses}
+    devices = Device.objects.filter(source__house__in=houses, source__enabled=True)
+    for device in devices.select_related("source"):
+        found[device.source.house_id].append(device)
+    return found
+
+
+def _newest(sources: list[int]) -> dict[int, datetime]:
+    """When each source that was ever heard of was so last."""
+    stamps = {source: [stamp for stamp, _ in fields.values()] for source, fields in latest(sources).items()}
+    return {source: _instant(max(found)) for source, found in stamps.items() if found}
+
+
+def _state(house: House, devices: list[Device], newest: dict[int, datetime], now: datetime) -> HouseState:
+    heard = [newest[device.pk] for device in devices if device.pk in newest]
+    silences = [
+        Silence(device, newest.get(device.pk)) for device in devices if _is_silent(device, newest, now)
+    ]
+    return HouseState(house, len(devices), max(heard, default=None), silences)
+
+
+def _is_silent(device: Device, newest: dict[int, datetime], now: datetime) -> bool:
+    patience = max(SILENT_AFTER, timedelta(seconds=3 * device.interval_s))
+    return device.pk not in newest or now - newest[device.pk] > patience
+
+
+def _instant(stamp: int) -> datetime:
+    return datetime.fromtimestamp(stamp / 1000, tz=UTC)
