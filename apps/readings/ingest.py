@@ -41,9 +41,8 @@ class Block:
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.fields), len(self.stamps)):
-            raise ValueError(
-                f"{self.values.shape} values for {len(self.fields)} × {len(self.stamps)} readings"
-            )
+            shape = f"{len(self.fields)} fields at {len(self.stamps)} stamps"
+            raise ValueError(f"Values of shape {self.values.shape} for {shape}")
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,12 @@ class Source(models.Model):
         return self.label or self.name
 
 
+class SeriesQuerySet(models.QuerySet["Series"]):
+    def visible_to(self, user: User | AnonymousUser) -> SeriesQuerySet:
+        """The series of the houses `user` may know of."""
+        return self.filter(source__in=Source.objects.visible_to(user))
+
+
 class Series(models.Model):
     """One field of a source over time."""
 
@@ -88,6 +94,8 @@ class Series(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.GAUGE)
     cadence = models.FloatField(null=True, blank=True, help_text="Declared seconds between readings.")
     sign = models.CharField(max_length=120, blank=True, help_text="Sign convention, in words.")
+
+    objects: ClassVar[SeriesQuerySet] = SeriesQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["source", "field"]

@@ -1,0 +1,120 @@
+"""Declaring series: what may be said once, what may be said again, and what a process remembers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, transaction
+
+from apps.houses.models import House
+from apps.readings import store
+from apps.readings.models import Kind, Series, Source
+from apps.readings.series import FieldSpec, SeriesConflict, declare, forget, series_ids, set_unit
+from tests.readings.building import NOW, T0, block, held, put
+
+pytestmark = pytest.mark.django_db
+
+POWER = FieldSpec("P", "power", "W", Kind.GAUGE, 10, "positive: consumption")
+
+
+@pytest.fixture
+def durable_source(transactional_db: None) -> Iterator[Source]:
+    """A source whose series are remembered: only committed ones are."""
+    source = Source.objects.create(house=House.objects.create(name="durable"), name="device")
+    yield source
+    forget([source.pk])
+
+
+def test_declared_fields_become_series(source: Source) -> None:
+    declare(source=source, fields=[POWER, FieldSpec("E", "energy", "kWh", Kind.COUNTER)])
+    power, energy = Series.objects.order_by("-field")
+    assert (power.quantity, power.unit, power.cadence, power.sign) == ("power", "W", 10, POWER.sign)
+    assert energy.kind == Kind.COUNTER
+
+
+def test_declaring_again_changes_what_may_change(source: Source) -> None:
+    declare(source=source, fields=[POWER, FieldSpec("E", unit="kWh")])
+    declare(source=source, fields=[FieldSpec("P", "active power", "W", cadence=60)])
+    series = Series.objects.get(field="P")
+    assert (series.quantity, series.cadence, series.sign) == ("active power", 60, "")
+    assert Series.objects.get(field="E").unit == "kWh"
+
+
+@pytest.mark.parametrize("other", [FieldSpec("P", unit="kW"), FieldSpec("P", unit="W", kind=Kind.COUNTER)])
+def test_unit_and_kind_never_change(source: Source, other: FieldSpec) -> None:
+    declare(source=source, fields=[POWER])
+    with pytest.raises(SeriesConflict):
+        declare(source=source, fields=[FieldSpec("A", unit="V"), other])
+    assert list(Series.objects.values_list("field", "unit", "kind")) == [("P", "W", "gauge")]
+
+
+def test_an_undeclared_field_can_be_declared_later(source: Source) -> None:
+    put(source, "E", {T0: 1.0})
+    declare(source=source, fields=[FieldSpec("E", "energy", "kWh", Kind.COUNTER)])
+    series = Series.objects.get()
+    assert (series.unit, series.kind) == ("kWh", Kind.COUNTER)
+    assert held(source, "E") == {T0: 1.0}
+
+
+def test_an_unknown_unit_is_set_once(source: Source) -> None:
+    put(source, "E", {T0: 1.0})
+    series = Series.objects.get()
+    set_unit(series=series, unit="kWh", kind=Kind.COUNTER)
+    assert (series.unit, series.kind) == ("kWh", Kind.COUNTER)
+    with pytest.raises(SeriesConflict, match="cannot change"):
+        set_unit(series=series, unit="Wh")
+
+
+def test_known_fields_cost_no_query(durable_source: Source, django_assert_num_queries: object) -> None:
+    numbers = series_ids(durable_source.pk, ["A", "B"])
+    with django_assert_num_queries(0):  # type: ignore[operator]
+        assert series_ids(durable_source.pk, ["B", "A"]) == numbers
+
+
+def test_series_of_a_transaction_that_failed_are_not_remembered(durable_source: Source) -> None:
+    with transaction.atomic():
+        gone = series_ids(durable_source.pk, ["A"])
+        transaction.set_rollback(True)
+    put(durable_source, "A", {T0: 1.0})
+    assert Series.objects.get().pk not in gone.values()
+    assert held(durable_source, "A") == {T0: 1.0}
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_a_source_deleted_while_it_is_remembered_is_named(
+    durable_source: Source, in_transaction: bool
+) -> None:
+    put(durable_source, "A", {T0: 1.0})
+    missing = durable_source.pk
+    durable_source.delete()
+    upload = store.Upload(missing, (block("A", [T0], [1]),))
+    for _ in range(2):
+        with pytest.raises(store.UnknownSource) as error:
+            if in_transaction:
+                with transaction.atomic():
+                    store.append([upload], received_at=NOW)
+            else:
+                store.append([upload], received_at=NOW)
+        assert error.value.source_ids == {missing}
+
+
+def test_threads_that_meet_a_new_field_at_once_agree_on_its_number(durable_source: Source) -> None:
+    fields = [f"f{n}" for n in range(20)]
+    start = threading.Barrier(4)
+    found: list[dict[str, int]] = []
+
+    def work(order: int) -> None:
+        start.wait()
+        found.append(series_ids(durable_source.pk, fields[::order]))
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[order]) for order in (1, -1, 1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all(numbers == found[0] for numbers in found)
+    assert Series.objects.count() == 20
