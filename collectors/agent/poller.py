@@ -61,7 +61,7 @@ class Poller(threading.Thread):
         pause = self._shift
         while not self._stopping.wait(pause):
             self.poll()
-            pause = self._until_next()
+            pause = until_next_poll(self._clock(), self.device.interval_s, self._shift)
 
     def poll(self) -> None:
         """Read the device once and spool what it says, or that it began to fail."""
@@ -74,10 +74,6 @@ class Poller(threading.Thread):
                 log.info("%s: reads again.", self.device.name)
         if rows and not self._stopping.is_set():
             self._keep(rows)
-
-    def _until_next(self) -> float:
-        interval, now = self.device.interval_s, self._clock()
-        return interval - (now - self._shift) % interval
 
     def _start_driver(self) -> drivers.Driver:
         try:
@@ -114,3 +110,8 @@ class Poller(threading.Thread):
             return drivers.without_secrets(str(error), self._config)
         place = traceback.extract_tb(error.__traceback__)[-1]
         return f"The driver failed unexpectedly: {type(error).__name__} in {place.name}, line {place.lineno}."
+
+
+def until_next_poll(now: float, interval: float, shift: float) -> float:
+    """Seconds from Unix time ``now`` to the next multiple of the interval, ``shift`` seconds past it."""
+    return interval - (now - shift) % interval

@@ -1,5 +1,6 @@
 """The spool: every reading and event lies here, on disk, from before it is sent until it is stored."""
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collectors.agent.files import create_private
+from collectors.agent.trouble import Trouble
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -50,6 +54,7 @@ class Spool:
         create_private(path)
         self.bound = bound
         self.lost = 0
+        self._full = Trouble()
         self.arrived = threading.Event()
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
@@ -68,7 +73,7 @@ class Spool:
             surplus = max(0, self._rows + len(rows) - self.bound)
             db.execute("DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)", [surplus])
         self._rows += len(rows) - surplus
-        self.lost += surplus
+        self._tell_loss(surplus)
         self.arrived.set()
 
     def oldest(self, *, rows: int, size: int) -> list[Entry]:
@@ -101,6 +106,13 @@ class Spool:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+    def _tell_loss(self, surplus: int) -> None:
+        self.lost += surplus
+        if surplus == 0:
+            self._full.ends()
+        elif self._full.begins():
+            log.warning("The spool is full at %d rows; from now on the oldest are lost.", self.bound)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -1,7 +1,6 @@
 """The agent as it is run: a process of its own, against a real server and a real device."""
 
 import json
-import os
 import signal
 import stat
 import subprocess
@@ -135,12 +134,3 @@ def test_a_bundle_that_cannot_be_used_ends_it_with_a_sentence(
     assert says in log(tmp_path)
     assert KEY not in log(tmp_path)
     assert "Traceback" not in log(tmp_path)
-
-
-@pytest.mark.parametrize("command", [[], ["agent"], ["simulate"]])
-def test_help_has_an_example(command: list[str]) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "collectors", *command, "--help"],
-        cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "100"},
-    )  # fmt: skip
-    assert "example: python -m collectors" in shown.stdout

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collectors.agent.fleet import Fleet
-from collectors.agent.poller import Device, Poller
+from collectors.agent.poller import Device, Poller, until_next_poll
 from collectors.agent.spool import Row, Spool
 from collectors.drivers import ConfigError, DeviceError, Event, Reading, ReadResult
 from collectors.simulation.egauge import Simulator
@@ -98,14 +98,20 @@ class TestPoll:
         with pytest.raises(ConfigError, match="colour"):
             poller(spool, colour="red")
 
-    def test_polls_are_aligned_but_for_a_shift(self, spool: Spool) -> None:
-        fleet = Fleet(spool)
-        fleet.apply([entry(interval_s=0.5)])
-        wait_until(lambda: len(rows(spool)) >= 4)
-        fleet.stop()
-        second, third, fourth = [row.timestamp % 500 for row in rows(spool)[1:4]]
-        assert max(second, third, fourth) - min(second, third, fourth) < 100
-        assert second < 150
+
+@pytest.mark.parametrize(
+    ("now", "interval", "shift", "pause"),
+    [
+        (1000.0, 10.0, 0.0, 10.0),
+        (1003.0, 10.0, 0.0, 7.0),
+        (1003.0, 10.0, 0.5, 7.5),
+        (1000.2, 10.0, 0.5, 0.3),
+        (1035.0, 10.0, 0.0, 5.0),  # a read that took three intervals costs the polls in between
+        (1000.3, 0.25, 0.0, 0.2),
+    ],
+)
+def test_polls_are_aligned_but_for_a_shift(now: float, interval: float, shift: float, pause: float) -> None:
+    assert until_next_poll(now, interval, shift) == pytest.approx(pause)
 
 
 def pollers() -> dict[str, threading.Thread]:

@@ -81,12 +81,15 @@ def test_files_are_nobody_elses(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_beyond_the_bound_the_oldest_give_way_and_are_counted(tmp_path: Path) -> None:
+def test_beyond_the_bound_the_oldest_give_way_and_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     spool = Spool(tmp_path / "s", bound=3)
     for n in range(5):
         spool.add([reading(n)])
     assert waiting(spool) == [reading(n) for n in (2, 3, 4)]
     assert (len(spool), spool.lost) == (3, 2)
+    assert caplog.text.count("the oldest are lost") == 1
     spool.close()
 
 

