@@ -1,14 +1,14 @@
-"""``python -m collectors``: the edge agent and the simulators."""
+"""``python -m collectors``: the edge agent, the simulators and a check of drivers."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from collectors import __version__
+from collectors import __version__, check
 from collectors.agent import cli as agent
 from collectors.simulation import cli as simulate
 
-COMMANDS = {"agent": agent, "simulate": simulate}
+COMMANDS = {"agent": agent, "simulate": simulate, "check": check}
 
 
 def build_parser() -> argparse.ArgumentParser:

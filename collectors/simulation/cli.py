@@ -1,6 +1,7 @@
 """``python -m collectors simulate``."""
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -55,15 +56,17 @@ def run(options: argparse.Namespace) -> str | None:
     now = datetime.now(UTC)
     world = world_of(options, now)
     try:
-        world.at(int(now.timestamp() * 1000))  # so that the first poll need not wait for the whole year
         device = simulator(options.kind, world, port=options.port, clock=time.time)
+        world.at(int(now.timestamp() * 1000))  # so that the first poll need not wait for the whole year
     except (OSError, OverflowError, ValueError) as error:
         return f"The simulated device cannot begin: {error}"
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with device as running:
-        sys.stdout.write(f"A simulated {options.kind} answers; its driver's settings: {running.config}\n")
+        sys.stdout.write(
+            f"A simulated {options.kind} answers; its driver's settings: {json.dumps(running.config)}\n"
+        )
         sys.stdout.flush()
         stop.wait()
     return None
