@@ -169,8 +169,9 @@ def _sum(pieces: _Stretches, edges: Stamps) -> tuple[Values, Stamps]:
     bounds = np.searchsorted(pieces.begins, edges, "left")
     inside = slice(bounds[0], bounds[-1])
     lasting = pieces.ends[inside] - pieces.begins[inside]
-    areas = (pieces.first[inside] + pieces.last[inside]) * (lasting / (2 * HOUR_MS))
-    return _binned(areas, bounds), _binned(lasting, bounds)
+    # Whole milliseconds round less than fractions of an hour: those come last.
+    areas = (pieces.first[inside] + pieces.last[inside]) * lasting
+    return _binned(areas, bounds) / (2 * HOUR_MS), _binned(lasting, bounds)
 
 
 def _binned(amounts: NDArray[_Number], bounds: NDArray[np.intp]) -> NDArray[_Number]:
