@@ -1,5 +1,11 @@
 """Addresses."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.readings.api import LatestView, SeriesView, SourcesView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("houses/<int:house_id>/sources/", SourcesView.as_view()),
+    path("houses/<int:house_id>/latest/", LatestView.as_view()),
+    path("houses/<int:house_id>/series/", SeriesView.as_view()),
+]

@@ -1,0 +1,316 @@
+"""Sources, their newest values, and series over time, for people and their programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.errors import described
+from apps.houses.api import visible_house
+from apps.houses.models import House
+from apps.readings import bins, calendar, names, raw, store
+from apps.readings.models import Kind, Namespace, Series, Source
+
+MAX_SERIES = 50  # in one answer
+MAX_BINS = 500_000  # in one answer, all its series together
+LAST_MS = 7_258_118_400_000  # the year 2200, which keeps calendars within what Python can count
+AGGREGATES = ["mean"]
+
+# The least a bin can last, to know before making them how many there may be.
+_SHORTEST = {
+    **calendar.CLOCK,
+    "1d": 23 * calendar.HOUR_MS,
+    "1w": 6 * calendar.DAY_MS,
+    "1mo": 27 * calendar.DAY_MS,
+}
+_ONE_OF = "“{input}” is not offered here; use one of: "
+
+
+class Points(TypedDict, total=False):
+    """One series of an answer: equally long lists."""
+
+    unit: str
+    timestamps: list[int]
+    values: list[float]
+    coverage: list[float]
+
+
+class FieldAnswer(serializers.Serializer[Any]):
+    """One field of a source. `series` is its full name; an empty `unit` is not known."""
+
+    name = serializers.CharField()
+    series = serializers.CharField()
+    quantity = serializers.CharField()
+    unit = serializers.CharField()
+    kind = serializers.ChoiceField(Kind.choices)
+    cadence = serializers.FloatField(allow_null=True, help_text="Declared seconds between readings.")
+    sign = serializers.CharField(help_text="Sign convention, in words.")
+
+
+class SourceAnswer(serializers.Serializer[Any]):
+    """A named thing in a house whose fields are series."""
+
+    name = serializers.CharField()
+    namespace = serializers.ChoiceField(Namespace.choices)
+    label = serializers.CharField()  # type: ignore[assignment]
+    enabled = serializers.BooleanField()
+    fields = FieldAnswer(many=True)  # type: ignore[assignment]
+
+
+# An object with free keys at the top is more than a serializer can describe.
+LATEST_ANSWER = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["timestamp", "value", "unit"],
+        "properties": {
+            "timestamp": {"type": "integer", "description": "Unix ms"},
+            "value": {
+                "oneOf": [{"type": "number"}, {"type": "string"}, {"type": "boolean"}],
+                "description": "States are texts or booleans.",
+            },
+            "unit": {"type": "string"},
+        },
+    },
+}
+
+
+class PointsAnswer(serializers.Serializer[Any]):
+    """Equally long lists. Bins are stamped with their start; null is missing."""
+
+    unit = serializers.CharField()
+    timestamps = serializers.ListField(child=serializers.IntegerField())
+    values = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    coverage = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        required=False,
+        help_text="With `every`: the part of each bin that readings vouch for.",
+    )
+
+
+class SeriesAnswer(serializers.Serializer[Any]):
+    """The series asked for, by the names they were asked by."""
+
+    series = serializers.DictField(child=PointsAnswer())
+
+
+class SeriesQuery(serializers.Serializer[Any]):
+    """Which series, over which time, raw or in bins of the house's calendar."""
+
+    series = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        allow_empty=False,
+        max_length=MAX_SERIES,
+        help_text="`source.field`, split at the first dot; may repeat.",
+    )
+    start = serializers.IntegerField(min_value=0, max_value=LAST_MS, help_text="Unix ms, included.")
+    end = serializers.IntegerField(min_value=0, max_value=LAST_MS, help_text="Unix ms, excluded.")
+    every = serializers.ChoiceField(
+        calendar.EVERY,
+        required=False,
+        help_text="Length of the bins; without it the readings themselves are answered.",
+        error_messages={"invalid_choice": _ONE_OF + ", ".join(calendar.EVERY)},
+    )
+    aggregate = serializers.ChoiceField(
+        AGGREGATES,
+        required=False,
+        help_text="What each bin tells (only with `every`): `mean`, the integral over the covered time.",
+        error_messages={"invalid_choice": _ONE_OF + ", ".join(AGGREGATES)},
+    )
+    output = serializers.ChoiceField(
+        ["json"], required=False, error_messages={"invalid_choice": _ONE_OF + "json"}
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["end"] <= attrs["start"]:
+            raise _refusal("end", "empty_range", "The range must end after its start.")
+        if "aggregate" in attrs and "every" not in attrs:
+            raise _refusal("aggregate", "needs_every", "An aggregate needs bins: add “every”.")
+        return attrs
+
+
+class SourcesView(APIView):
+    """What yields numbers in a house."""
+
+    @extend_schema(
+        summary="List the sources of a house",
+        responses={200: SourceAnswer(many=True), **described(401, 404)},
+    )
+    def get(self, request: Request, house_id: int) -> Response:
+        """With their fields: unit, kind, quantity, cadence and sign convention."""
+        sources = visible_house(request, house_id).sources.prefetch_related("series")
+        return Response([_source(source) for source in sources])
+
+
+class LatestView(APIView):
+    """The newest values of a house."""
+
+    @extend_schema(
+        summary="Newest value of every field",
+        responses={200: LATEST_ANSWER, **described(401, 404)},
+        examples=[
+            OpenApiExample(
+                "One field",
+                value={"egauge.A.Solar": {"timestamp": 1767225600000, "value": 3.2, "unit": "kW"}},
+                response_only=True,
+                status_codes=["200"],
+            )
+        ],
+    )
+    def get(self, request: Request, house_id: int) -> Response:
+        """By `source.field`, states included."""
+        return Response(_latest(visible_house(request, house_id)))
+
+
+class SeriesView(APIView):
+    """Series over time."""
+
+    @extend_schema(
+        summary="Series, raw or as means over bins",
+        parameters=[SeriesQuery],
+        responses={200: SeriesAnswer, **described(400, 401, 404)},
+        examples=[
+            OpenApiExample(
+                "A day in hours",
+                value={
+                    "series": {
+                        "egauge.A.Solar": {
+                            "unit": "kW",
+                            "timestamps": [1767222000000, 1767225600000],
+                            "values": [3.2, None],
+                            "coverage": [1.0, 0.0],
+                        }
+                    }
+                },
+                response_only=True,
+                status_codes=["200"],
+            )
+        ],
+    )
+    def get(self, request: Request, house_id: int) -> HttpResponse:
+        """Bins follow the house's calendar, are whole at both ends of the range, and are null where empty.
+
+        The mean is the integral over the covered time; registers (`counter`) have none. Answers are bounded:
+        200,000 readings, 500,000 bins, 50 series.
+        """
+        house = visible_house(request, house_id)
+        query = SeriesQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        answer = {"series": _series(house, **query.validated_data)}
+        return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "namespace": source.namespace,
+        "label": source.label,
+        "enabled": source.enabled,
+        "fields": [_field(source, one) for one in source.series.all() if not _is_reserved(one.field)],
+    }
+
+
+def _field(source: Source, series: Series) -> dict[str, Any]:
+    return {
+        "name": series.field,
+        "series": names.full_name(source, series.field),
+        "quantity": series.quantity,
+        "unit": series.unit,
+        "kind": series.kind,
+        "cadence": series.cadence,
+        "sign": series.sign,
+    }
+
+
+def _is_reserved(field: str) -> bool:
+    """Whether a field describes others rather than the house."""
+    return field.startswith("_")
+
+
+def _latest(house: House) -> dict[str, dict[str, Any]]:
+    sources = {source.pk: source for source in house.sources.all()}
+    fields = Series.objects.filter(source__in=sources).order_by()
+    units = {(source, field): unit for source, field, unit in fields.values_list("source", "field", "unit")}
+    return {
+        names.full_name(sources[source], field): {
+            "timestamp": stamp,
+            "value": value,
+            "unit": units.get((source, field), ""),
+        }
+        for source, newest in store.latest(sources).items()
+        for field, (stamp, value) in newest.items()
+        if not _is_reserved(field)
+    }
+
+
+def _series(
+    house: House,
+    *,
+    series: list[str],
+    start: int,
+    end: int,
+    every: str | None = None,
+    **_: str,
+) -> dict[str, Points]:
+    try:
+        wanted = names.find(house, dict.fromkeys(series))
+    except names.UnknownSeriesError as error:
+        raise _refusal("series", "unknown_series", str(error)) from error
+    if every is None:
+        return _readings(wanted, start, end)
+    _check_bins(wanted, every, end - start)
+    return _means(house, wanted, every, start, end)
+
+
+def _readings(wanted: Mapping[str, Series], start: int, end: int) -> dict[str, Points]:
+    try:
+        found = raw.samples(list(wanted.values()), start=start, end=end)
+    except raw.TooManyPointsError as error:
+        raise _refusal("end", "too_many_points", f"{error} Shorten the range or add “every”.") from error
+    return {
+        name: {
+            "unit": one.unit,
+            "timestamps": found[one.pk].stamps.tolist(),
+            "values": found[one.pk].values.tolist(),
+        }
+        for name, one in wanted.items()
+    }
+
+
+def _means(house: House, wanted: Mapping[str, Series], every: str, start: int, end: int) -> dict[str, Points]:
+    found = bins.binned_means(list(wanted.values()), zone=house.time_zone, every=every, start=start, end=end)
+    # msgspec writes NaN as null.
+    return {
+        name: {
+            "unit": one.unit,
+            "timestamps": found[one.pk].starts.tolist(),
+            "values": found[one.pk].values.tolist(),
+            "coverage": found[one.pk].coverage.tolist(),
+        }
+        for name, one in wanted.items()
+    }
+
+
+def _check_bins(wanted: Mapping[str, Series], every: str, lasting: int) -> None:
+    for name, one in wanted.items():
+        if one.kind == Kind.COUNTER:
+            raise _refusal(
+                "series", "no_mean", f"“{name}” is a register, which has no mean; leave “every” out."
+            )
+    count = (lasting // _SHORTEST[every] + 2) * len(wanted)
+    if count > MAX_BINS:
+        text = f"That would be about {count} bins; an answer holds {MAX_BINS} at most."
+        raise _refusal("every", "too_many_bins", text)
+
+
+def _refusal(field: str, code: str, message: str) -> ValidationError:
+    return ValidationError({field: ErrorDetail(message, code)})
