@@ -1,6 +1,7 @@
 """`up`: web, worker and beat of one installation under one supervisor; `demo` adds children of its own."""
 
 import contextlib
+import hashlib
 import os
 import socket
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 
@@ -120,8 +122,28 @@ def _make_ready() -> None:
         call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
         raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    collect_static(Path(settings.STATIC_ROOT))
+
+
+def collect_static(root: Path) -> None:
+    """Collect, hash and compress the static files unless `root` holds these very ones: it takes seconds."""
+    mark = root / ".collected"
+    wanted = _static_digest()
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    root.mkdir(parents=True, exist_ok=True)
     call_command("collectstatic", interactive=False, verbosity=0)
+    mark.write_text(wanted)
+
+
+def _static_digest() -> str:
+    """A digest of the names, sizes and times of all static files of the apps and of the project."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            stat = Path(storage.path(name)).stat()
+            digest.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _loss_of_servers() -> str | None:
