@@ -30,9 +30,9 @@ def exchange(
     ``timeout`` bounds each wait on the socket and ``patience`` the body as a whole, both in seconds;
     ``limit`` bounds the inflated body in bytes. Raises NetworkError for everything that goes wrong.
     """
-    prepared = session.prepare_request(request)
-    settings = session.merge_environment_settings(prepared.url, {}, True, None, None)  # stream=True
     try:
+        prepared = session.prepare_request(request)
+        settings = session.merge_environment_settings(prepared.url, {}, stream=True, verify=None, cert=None)
         with session.send(prepared, timeout=timeout, allow_redirects=False, **settings) as response:
             body = _read(response.raw, deadline=time.monotonic() + patience, limit=limit)
             return Answer(response.status_code, response.headers, body)

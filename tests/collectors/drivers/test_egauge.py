@@ -221,9 +221,10 @@ class TestFailures:
         with pytest.raises(drivers.DeviceError, match="no connection"):
             Driver(config(ip=f"127.0.0.1:{port}")).read()
 
-    def test_an_unknown_name(self) -> None:
+    @pytest.mark.parametrize("ip", ["meter.invalid", "a..b", f"{'a' * 64}.local", "[::::]", "10.0.0.1:99999"])
+    def test_a_name_that_leads_nowhere(self, ip: str) -> None:
         with pytest.raises(drivers.DeviceError):
-            Driver(config(ip="meter.invalid")).read()
+            Driver(config(ip=ip, timeout=0.5)).read()
 
     @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n<data>"])
     def test_silence_is_given_up(self, raw_server: "RawServer", sent: bytes) -> None:
