@@ -43,7 +43,7 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
         if "regtask" in form.base_fields:  # not for those who only look
             form.base_fields["regtask"].widget = TaskSelect()
             form.base_fields["task"].widget = UnfoldAdminTextInputWidget()
-        return cast(type[ModelForm[Any]], form)
+        return cast("type[ModelForm[Any]]", form)
 
 
 class TokenAdmin(ModelAdmin):

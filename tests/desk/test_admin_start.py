@@ -1,0 +1,133 @@
+"""The admin's first page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from model_bakery import baker
+from numpy import array
+from pytest_django import DjangoAssertNumQueries
+
+from apps.accounts.models import User
+from apps.desk.start import HouseState, house_states
+from apps.devices.models import Device
+from apps.houses.models import House
+from apps.readings.models import Source
+from apps.readings.store import Block, Upload, append
+from tests.people import AsUser
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def device(house: House, name: str, *, interval_s: int = 10, enabled: bool = True) -> Device:
+    source = baker.make(Source, house=house, name=name, enabled=enabled)
+    return baker.make(Device, source=source, type="egauge", interval_s=interval_s)
+
+
+def heard(device: Device, at: datetime) -> None:
+    stamps = array([int(at.timestamp() * 1000)])
+    block = Block(fields=("power",), stamps=stamps, values=array([[1.0]]))
+    append([Upload(source_id=device.pk, blocks=(block,))], received_at=at)
+
+
+def state(user: User) -> HouseState:
+    [found] = house_states(user, NOW)
+    return found
+
+
+def test_a_house_without_devices_is_empty(alice: User) -> None:
+    assert state(alice).verdict == "empty"
+
+
+def test_a_house_with_a_device_never_heard_of_is_waiting(alice: User, house_a: House) -> None:
+    device(house_a, "egauge")
+    assert (state(alice).verdict, state(alice).last_reading) == ("waiting", None)
+
+
+def test_a_house_whose_devices_all_speak_is_good(alice: User, house_a: House) -> None:
+    heard(device(house_a, "egauge"), NOW - MINUTE)
+    heard(device(house_a, "sonnen"), NOW - 2 * MINUTE)
+    found = state(alice)
+    assert (found.verdict, found.devices, found.last_reading) == ("good", 2, NOW - MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "age", "silent"),
+    [(10, 5 * MINUTE, False), (10, 6 * MINUTE, True), (900, 45 * MINUTE, False), (900, 46 * MINUTE, True)],
+)
+def test_a_device_is_silent_after_three_missed_readings_but_not_within_five_minutes(
+    alice: User, house_a: House, interval_s: int, age: timedelta, silent: bool
+) -> None:
+    found = device(house_a, "egauge", interval_s=interval_s)
+    heard(found, NOW - age)
+    assert [silence.device for silence in state(alice).silent] == ([found] if silent else [])
+    assert state(alice).verdict == ("silent" if silent else "good")
+
+
+def test_a_disabled_device_is_not_missed(alice: User, house_a: House) -> None:
+    heard(device(house_a, "egauge"), NOW)
+    device(house_a, "sonnen", enabled=False)
+    assert (state(alice).verdict, state(alice).devices) == ("good", 1)
+
+
+def test_a_disabled_house_is_not_missed(alice: User, house_a: House) -> None:
+    device(house_a, "egauge")
+    House.objects.update(enabled=False)
+    assert state(alice).verdict == "disabled"
+
+
+def test_the_worst_comes_first(admin: User, house_a: House, house_b: House) -> None:
+    heard(device(house_a, "egauge"), NOW)
+    heard(device(house_b, "egauge"), NOW - 10 * MINUTE)
+    assert [found.house for found in house_states(admin, NOW)] == [house_b, house_a]
+
+
+def test_an_operator_sees_their_houses_only(
+    alice: User, house_a: House, house_b: House, as_user: AsUser
+) -> None:
+    text = as_user(alice).get(reverse("admin:index")).content.decode()
+    assert "House A" in text
+    assert "House B" not in text
+
+
+def test_the_page_says_what_is_wrong_and_leads_on(alice: User, house_a: House, as_user: AsUser) -> None:
+    heard(device(house_a, "egauge"), NOW - 10 * MINUTE)
+    text = as_user(alice).get(reverse("admin:index")).content.decode()
+    for part in (
+        "1 of 1 device silent",
+        "Europe/Brussels",
+        reverse("house", args=[house_a.pk]),
+        reverse("admin:houses_house_change", args=[house_a.pk]),
+    ):
+        assert part in text
+
+
+def test_without_a_house_it_says_what_to_do_next(admin: User, as_user: AsUser) -> None:
+    text = as_user(admin).get(reverse("admin:index")).content.decode()
+    assert "No house yet" in text
+    assert reverse("admin:houses_house_add") in text
+
+
+def test_it_takes_three_queries_however_many_houses_there_are(
+    admin: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(12):
+        house = House.objects.create(name=f"house-{number}")
+        for name in ("egauge", "sonnen"):
+            heard(device(house, name), NOW)
+    with django_assert_num_queries(3):
+        assert len(house_states(admin, NOW)) == 12
+
+
+def test_the_whole_page_takes_few_queries(
+    admin: User, as_user: AsUser, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(12):
+        device(House.objects.create(name=f"house-{number}"), "egauge")
+    client: Client = as_user(admin)
+    with django_assert_max_num_queries(6):
+        client.get(reverse("admin:index"))
