@@ -92,9 +92,17 @@ class Supervisor:
 
     def say(self, text: str, prefix: str = "") -> None:
         """Write whole lines; what a closed terminal refuses is lost, and must not keep us from stopping."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._output.writelines(f"{prefix}{line}\n" for line in text.splitlines())
-            self._output.flush()
+        with self._lock:
+            try:
+                self._output.writelines(f"{prefix}{line}\n" for line in text.splitlines())
+                self._output.flush()
+            except OSError:
+                self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        """Send the rest nowhere: what stays buffered would fail at exit and change our status."""
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123  not a path of ours
+            os.dup2(nowhere.fileno(), self._output.fileno())
 
     def _tick(self, broken: Callable[[], str | None] | None) -> None:
         now = time.monotonic()

@@ -151,7 +151,7 @@ def test_a_killed_supervisor_leaves_nobody(folder: Path) -> None:
 
 
 def test_a_closed_terminal_does_not_keep_it_from_stopping(folder: Path) -> None:
-    process = supervise(folder, "import time\nwhile True: print('hello', flush=True); time.sleep(0.05)")
+    process = supervise(folder, "import time\nwhile True: print('hello', flush=True); time.sleep(0.01)")
     assert process.stdout is not None
 
     process.stdout.close()
