@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
@@ -69,11 +68,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 def _page(request: PersonRequest, house: House) -> HttpResponse:
     now = timezone.now()
-    context = {
-        "house": house,
-        "local_time": now.astimezone(ZoneInfo(house.time_zone)),
-        "panels": _rendered(request, house, now),
-    }
+    context = {"house": house, "now": now, "panels": _rendered(request, house, now)}
     return render(request, "desk/house.html", context)
 
 

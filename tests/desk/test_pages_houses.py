@@ -1,0 +1,394 @@
+"""The pages of houses, as everybody who may and may not see them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from apps.accounts.models import User
+from apps.accounts.roles import Role
+from apps.devices.models import Device
+from apps.devices.mutations import create_device
+from apps.houses.models import House
+from apps.readings import store
+from tests.people import AsUser, person
+
+NOW = datetime(2026, 6, 1, 10, tzinfo=UTC)  # noon in Brussels
+NOW_MS = int(NOW.timestamp() * 1000)
+KEYS = ["A.Solar", "A.Battery", "A.EV", "A.Load", "A.GridPower", {"name": "A.Charge", "role": "soc"}]
+
+
+@pytest.fixture(autouse=True)
+def _at_noon() -> object:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def meter(house_a: House) -> Device:
+    return create_device(
+        house=house_a, name="egauge", type="egauge", config={"ip": "192.0.2.7", "keys": KEYS}
+    )
+
+
+def report(device: Device, *, at: int = NOW_MS, **values: float) -> None:
+    """Store one reading of the fields A.<name>, and what it covers."""
+    fields = {f"A.{name}": value for name, value in values.items()} | {"_length": 10_000.0}
+    block = store.Block(
+        fields=tuple(fields),
+        stamps=np.array([at], dtype=np.int64),
+        values=np.array([[value] for value in fields.values()]),
+    )
+    store.append([store.Upload(source_id=device.pk, blocks=(block,))], received_at=NOW)
+
+
+def page(house: House) -> str:
+    return reverse("house", args=[house.pk])
+
+
+def live(house: House) -> str:
+    return reverse("house_live", args=[house.pk])
+
+
+def text_of(html: str) -> str:
+    """What a visitor reads, with single spaces."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+class Inline(HTMLParser):
+    """Collects scripts, styles and handlers that a strict content security policy would block."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.found.append(tag)
+        self.found += [name for name in given if name == "style" or name.startswith("on")]
+
+
+# ---- Who sees what
+
+
+def test_the_start_page_is_the_first_house_by_name(
+    admin: User, house_b: House, house_a: House, as_user: AsUser
+) -> None:
+    assert "<h1>House A" in as_user(admin).get("/").content.decode()
+
+
+def test_everybody_starts_at_their_own_house(charlie: User, house_a: House, as_user: AsUser) -> None:
+    assert "<h1>House B" in as_user(charlie).get("/").content.decode()
+
+
+@pytest.mark.parametrize("who", ["alice", "bob", "ann", "admin"])
+def test_members_and_administrators_see_the_house(
+    who: str, house_a: House, as_user: AsUser, request: pytest.FixtureRequest
+) -> None:
+    client = as_user(request.getfixturevalue(who))
+
+    assert client.get(page(house_a)).status_code == 200
+    assert client.get(live(house_a)).status_code == 200
+
+
+def test_a_foreign_house_is_not_found(charlie: User, house_a: House, as_user: AsUser) -> None:
+    client = as_user(charlie)
+
+    assert client.get(page(house_a)).status_code == 404
+    answer = client.get(live(house_a))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_foreign_house_looks_like_one_that_does_not_exist(
+    charlie: User, house_a: House, as_user: AsUser
+) -> None:
+    client = as_user(charlie)
+
+    foreign, missing = client.get(page(house_a)), client.get("/houses/987654/")
+    assert text_of(foreign.content.decode()) == text_of(missing.content.decode())
+    assert client.get(live(house_a)).content == client.get("/houses/987654/live/").content
+
+
+def test_an_absurd_number_is_just_not_found(bob: User, as_user: AsUser) -> None:
+    assert as_user(bob).get("/houses/99999999999999999999999999/").status_code == 404
+
+
+def test_anonymous_visitors_are_sent_to_the_log_in(house_a: House, client: Client) -> None:
+    for address in ("/", page(house_a)):
+        answer = client.get(address)
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == f"{reverse('login')}?next={address}"
+
+
+def test_an_anonymous_refresh_is_unauthorized(house_a: House, client: Client) -> None:
+    answer = client.get(live(house_a))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
+
+
+def test_somebody_who_was_deactivated_sees_nothing(bob: User, house_a: House, as_user: AsUser) -> None:
+    client = as_user(bob)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+
+    assert client.get(page(house_a)).status_code == 302
+    assert client.get(live(house_a)).status_code == 401
+
+
+def test_pages_are_only_read(bob: User, house_a: House, as_user: AsUser) -> None:
+    assert as_user(bob).post(page(house_a)).status_code == 405
+    assert as_user(bob).post(live(house_a)).status_code == 405
+
+
+# ---- The frame
+
+
+def test_operators_are_offered_the_admin_and_homeowners_are_not(
+    alice: User, bob: User, as_user: AsUser
+) -> None:
+    assert reverse("admin:index") in as_user(alice).get("/").content.decode()
+    assert reverse("admin:index") not in as_user(bob).get("/").content.decode()
+
+
+def test_the_chooser_lists_only_ones_own_houses(
+    bob: User, house_a: House, house_b: House, as_user: AsUser
+) -> None:
+    second = House.objects.create(name="annex")
+    second.memberships.create(user=bob)
+
+    html = as_user(bob).get(page(house_a)).content.decode()
+
+    assert f'href="{page(second)}"' in html
+    assert f'href="{page(house_b)}"' not in html
+
+
+def test_with_one_house_there_is_nothing_to_choose(bob: User, as_user: AsUser) -> None:
+    assert 'aria-label="Houses"' not in as_user(bob).get("/").content.decode()
+
+
+def test_logging_out_is_a_post(bob: User, as_user: AsUser) -> None:
+    html = as_user(bob).get("/").content.decode()
+
+    assert f'<form method="post" action="{reverse("logout")}">' in html
+
+
+def test_no_page_has_inline_scripts_styles_or_handlers(
+    bob: User, meter: Device, house_a: House, as_user: AsUser, client: Client
+) -> None:
+    report(meter, Solar=1.0)
+    for html in (
+        as_user(bob).get(page(house_a)).content.decode(),
+        as_user(bob).get("/houses/987654/").content.decode(),
+        as_user(person("nora", Role.HOMEOWNER)).get("/").content.decode(),
+        client.get(reverse("login")).content.decode(),
+    ):
+        assert Inline(html).found == []
+
+
+def test_the_policy_allows_no_inline_script_and_no_eval(bob: User, as_user: AsUser) -> None:
+    policy = as_user(bob).get("/").headers["Content-Security-Policy"]
+    (scripts,) = [part for part in policy.split("; ") if part.startswith("script-src")]
+
+    assert scripts == "script-src 'self'"
+
+
+# ---- A house's page
+
+
+def test_the_page_names_the_house_its_zone_and_its_local_time(
+    bob: User, house_a: House, as_user: AsUser
+) -> None:
+    text = text_of(as_user(bob).get(page(house_a)).content.decode())
+
+    assert "House A house-a · Mon 1 Jun, 12:00 Europe/Brussels" in text
+
+
+def test_cards_show_powers_directions_and_ages(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, at=NOW_MS - 4_000, Solar=3.2, Battery=-1.5, EV=0.0, Load=-0.9, GridPower=0.8, Charge=64.0)
+
+    text = text_of(as_user(bob).get(page(house_a)).content.decode())
+
+    assert "Solar 3.20 kW generating 4 s ago" in text
+    assert "Battery 1.50 kW charging State of charge 64 % 4 s ago" in text
+    assert "EV 0.00 kW idle 4 s ago" in text
+    assert "Load 0.90 kW consuming 4 s ago" in text
+    assert "Grid 0.80 kW exporting 4 s ago" in text
+
+
+def test_before_the_first_reading_cards_say_so(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    text = text_of(as_user(bob).get(page(house_a)).content.decode())
+
+    assert "Solar – kW No reading yet" in text
+
+
+def test_a_house_that_measures_nothing_offers_operators_a_device(
+    alice: User, bob: User, as_user: AsUser
+) -> None:
+    assert reverse("admin:devices_device_add") in as_user(alice).get("/").content.decode()
+    assert "Its operator can add one" in as_user(bob).get("/").content.decode()
+
+
+def test_a_disabled_house_says_so(bob: User, house_a: House, as_user: AsUser) -> None:
+    assert "disabled" not in as_user(bob).get(page(house_a)).content.decode()
+    House.objects.filter(pk=house_a.pk).update(enabled=False)
+
+    assert "This house is disabled" in as_user(bob).get(page(house_a)).content.decode()
+
+
+@pytest.mark.django_db
+def test_without_a_house_an_operator_may_add_one(as_user: AsUser) -> None:
+    html = as_user(person("olive", Role.OPERATOR)).get("/").content.decode()
+
+    assert reverse("admin:houses_house_add") in html
+
+
+@pytest.mark.django_db
+def test_without_a_house_a_homeowner_is_told_whom_to_ask(as_user: AsUser) -> None:
+    html = as_user(person("nora", Role.HOMEOWNER)).get("/").content.decode()
+
+    assert "Ask the operator" in html
+    assert reverse("admin:houses_house_add") not in html
+
+
+def test_names_are_escaped(bob: User, house_a: House, as_user: AsUser) -> None:
+    House.objects.filter(pk=house_a.pk).update(label="<script>alert(1)</script>", description="<b>x</b>")
+
+    html = as_user(bob).get(page(house_a)).content.decode()
+
+    assert "<script>alert" not in html
+    assert "<b>x</b>" not in html
+
+
+def test_more_devices_mean_no_more_queries(
+    bob: User, house_a: House, as_user: AsUser, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(4):
+        config = {"ip": "192.0.2.7", "keys": KEYS}
+        report(create_device(house=house_a, name=f"meter{number}", type="egauge", config=config), Solar=1.0)
+    client = as_user(bob)
+
+    # Session, person, house, devices, series, newest values, houses to choose from.
+    with django_assert_max_num_queries(7):
+        client.get(page(house_a))
+
+
+# ---- The refresh
+
+
+def test_the_refresh_carries_cards_chart_and_time(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+
+    answer = as_user(bob).get(live(house_a)).json()
+
+    assert answer["now"] == NOW_MS
+    assert [card["role"] for card in answer["cards"]] == ["solar", "battery", "ev", "load", "grid"]
+    assert answer["cards"][0]["value"] == 3.2
+    assert answer["chart"]["data"][0]["meta"] == {"role": "solar"}
+
+
+def test_an_unchanged_house_answers_304_without_reading_its_history(
+    bob: User,
+    meter: Device,
+    house_a: House,
+    as_user: AsUser,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    etag = client.get(live(house_a)).headers["ETag"]
+
+    # Session, person, house, devices, series, newest values, newest upload.
+    with django_assert_max_num_queries(7):
+        again = client.get(live(house_a), headers={"If-None-Match": etag})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == etag
+
+
+def test_a_new_reading_is_a_new_answer(bob: User, meter: Device, house_a: House, as_user: AsUser) -> None:
+    report(meter, at=NOW_MS - 5_000, Solar=3.2)
+    client = as_user(bob)
+    etag = client.get(live(house_a)).headers["ETag"]
+    report(meter, Solar=3.3)
+
+    again = client.get(live(house_a), headers={"If-None-Match": etag})
+
+    assert again.status_code == 200
+    assert again.json()["cards"][0]["value"] == 3.3
+
+
+def test_a_late_reading_is_a_new_answer_too(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    etag = client.get(live(house_a)).headers["ETag"]
+    report(meter, at=NOW_MS - 3_600_000, Solar=1.0)
+
+    assert client.get(live(house_a), headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_a_card_that_goes_stale_is_a_new_answer(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    etag = client.get(live(house_a)).headers["ETag"]
+    with time_machine.travel((NOW_MS + 90_000) / 1000, tick=False):
+        again = client.get(live(house_a), headers={"If-None-Match": etag})
+
+    assert again.json()["cards"][0]["state"] == "stale"
+
+
+def test_the_next_local_day_is_a_new_answer(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    with time_machine.travel(datetime(2026, 6, 1, 21, 59, tzinfo=UTC), tick=False):
+        etag = client.get(live(house_a)).headers["ETag"]
+    with time_machine.travel(datetime(2026, 6, 1, 22, 0, tzinfo=UTC), tick=False):
+        again = client.get(live(house_a), headers={"If-None-Match": etag})
+
+    assert again.status_code == 200
+
+
+def test_answers_are_not_for_shared_caches(bob: User, meter: Device, house_a: House, as_user: AsUser) -> None:
+    headers = as_user(bob).get(live(house_a)).headers
+
+    assert headers["Cache-Control"] == "private, no-cache"
+    assert "Cookie" in headers["Vary"]
+
+
+def test_a_compressed_answer_is_told_unchanged_as_well(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    answer = client.get(live(house_a), headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+
+    again = client.get(
+        live(house_a), headers={"Accept-Encoding": "gzip", "If-None-Match": answer.headers["ETag"]}
+    )
+
+    assert again.status_code == 304
+
+
+def test_a_house_without_devices_refreshes_too(bob: User, house_a: House, as_user: AsUser) -> None:
+    assert as_user(bob).get(live(house_a)).json()["cards"] == []
