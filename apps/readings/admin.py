@@ -28,9 +28,9 @@ class ReadOnlyAdmin(ScopedAdmin):
         return False
 
 
-def moment(stamp: int | None) -> datetime | None:
-    """A stamp as the admin shows times."""
-    return None if stamp is None else datetime.fromtimestamp(stamp / 1000, UTC)
+def moment(stamp: int | None) -> str | None:
+    """A stamp as text, the same in lists and on pages."""
+    return None if stamp is None else f"{datetime.fromtimestamp(stamp / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @admin.register(Source)
@@ -43,11 +43,11 @@ class SourceAdmin(ReadOnlyAdmin):
     readonly_fields = ["newest_reading", "sealed"]
 
     @display(description="Newest reading", ordering="latest__newest")
-    def newest_reading(self, source: Source) -> datetime | None:
+    def newest_reading(self, source: Source) -> str | None:
         return moment(source.latest.newest) if hasattr(source, "latest") else None
 
     @display(description="Sealed before")
-    def sealed(self, source: Source) -> datetime | None:
+    def sealed(self, source: Source) -> str | None:
         return moment(source.sealed_before)
 
 

@@ -39,7 +39,7 @@ class Uploads:
         return self.writers > 0
 
     def write(self, writer: int) -> None:
-        """Every writer has own stamps, spread over two days and sent in no order of time, and repeats some."""
+        """Every writer has own stamps of two days, sends them in no order of time, and repeats some."""
         stamps = [T0 - 40_000 + 1000 * (writer + 3 * n * 37 % 241) for n in range(UPLOADS)]
         try:
             for n, stamp in enumerate(stamps):
@@ -104,7 +104,9 @@ def test_of_contradictions_at_once_one_wins_and_stays(sources: list[Source]) -> 
         for n in range(30):
             append(source, block("A", [T0 + n], [value]))
 
-    at_once(partial(send, 1.0), partial(send, 2.0), lambda: [store.compact(source.pk, DAY) for _ in range(30)])
+    at_once(
+        partial(send, 1.0), partial(send, 2.0), lambda: [store.compact(source.pk, DAY) for _ in range(30)]
+    )
     before = held(source, "A")
     assert len(before) == 30
     assert set(before.values()) <= {1.0, 2.0}

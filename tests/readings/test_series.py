@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from django.db import connection, transaction
@@ -91,12 +92,11 @@ def test_a_source_deleted_while_it_is_remembered_is_named(
     durable_source.delete()
     upload = store.Upload(missing, (block("A", [T0], [1]),))
     for _ in range(2):
-        with pytest.raises(store.UnknownSource) as error:
-            if in_transaction:
-                with transaction.atomic():
-                    store.append([upload], received_at=NOW)
-            else:
-                store.append([upload], received_at=NOW)
+        with (
+            transaction.atomic() if in_transaction else nullcontext(),
+            pytest.raises(store.UnknownSource) as error,
+        ):
+            store.append([upload], received_at=NOW)
         assert error.value.source_ids == {missing}
 
 

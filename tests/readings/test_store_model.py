@@ -1,4 +1,4 @@
-"""The store agrees with a dictionary, whatever is uploaded, repeated, corrected, withdrawn or compacted when."""
+"""The store agrees with a dictionary, whatever is uploaded, corrected, withdrawn or compacted when."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def compact_all(source: Source) -> None:
 
 @with_database
 @given(st.lists(st.one_of(st.tuples(fields, stamps), compactions), max_size=12))
-def test_order_splits_and_repeats_do_not_matter(house_a: House, steps: list[tuple[str, list[int]] | int]) -> None:
+def test_order_splits_and_repeats_do_not_matter(
+    house_a: House, steps: list[tuple[str, list[int]] | int]
+) -> None:
     source = fresh(house_a)
     known: dict[str, dict[int, float]] = {field: {} for field in FIELDS}
     for step in steps:
@@ -68,7 +70,9 @@ steps = st.one_of(
 
 @with_database
 @given(st.lists(steps, max_size=14))
-def test_the_last_contradiction_wins_and_latest_agrees(house_a: House, steps: list[tuple[object, ...]]) -> None:
+def test_the_last_contradiction_wins_and_latest_agrees(
+    house_a: House, steps: list[tuple[object, ...]]
+) -> None:
     """Uploads of several blocks, with duplicates inside; compactions and withdrawals between them."""
     source = fresh(house_a)
     known: dict[str, dict[int, float]] = {field: {} for field in FIELDS}

@@ -20,7 +20,7 @@ def at_once(*works: Callable[[], object]) -> None:
         try:
             start.wait()
             work()
-        except BaseException as error:  # noqa: BLE001  raised again below
+        except BaseException as error:
             failures.append(error)
         finally:
             connection.close()

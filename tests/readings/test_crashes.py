@@ -1,0 +1,117 @@
+"""kill -9 of who writes, of who compacts and of PostgreSQL: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from apps.houses.models import House
+from apps.readings import store
+from apps.readings.models import Source, Tail
+from config.processes import wait_until
+from config.servers import Lease
+from tests.readings.building import DAY, T0, append, block, held, truth, value_of
+from tests.readings.children import FIELDS, ROOT, child, killed, said
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def source(house_a: House) -> Source:
+    return Source.objects.create(house=house_a, name="device")
+
+
+def this_database() -> dict[str, str]:
+    """The environment of a process that uses the tests' database."""
+    own = connection.settings_dict
+    password = quote(str(own["PASSWORD"]), safe="")
+    address = f"{own['HOST']}:{own['PORT']}/{own['NAME']}"
+    return {"DATABASE_URL": f"postgresql://{own['USER']}:{password}@{address}"}
+
+
+def assert_held(source: Source, acknowledged: Iterable[int], *, unanswered: int = 1) -> None:
+    """All that was acknowledged is stored as it was sent, and at most the upload in flight beside it."""
+    known = set(acknowledged)
+    for field in FIELDS.split():
+        found = held(source, field)
+        assert not known - found.keys()
+        assert len(found) <= len(known) + unanswered
+        assert found == truth(field, found)
+
+
+def fill(source: Source, uploads: int) -> list[int]:
+    stamps = [T0 + 1000 * n for n in range(uploads)]
+    for stamp in stamps:
+        append(source, block(FIELDS, [stamp], *[[value_of(field, stamp)] for field in FIELDS.split()]))
+    return stamps
+
+
+def test_a_killed_writer_loses_nothing_it_had_acknowledged(source: Source) -> None:
+    acknowledged: list[int] = []
+    for round_ in range(2):
+        with child("write", source.pk, T0 + round_ * 3_600_000, env=this_database()) as writer:
+            acknowledged += said(writer, 40) + killed(writer)
+        assert len(acknowledged) >= 40 * (round_ + 1)
+        assert_held(source, acknowledged, unanswered=round_ + 1)
+
+
+@pytest.mark.parametrize("step", ["write", "drop_tail", "commit"])
+def test_a_compactor_killed_half_way_leaves_all_as_it_was(source: Source, step: str) -> None:
+    stamps = fill(source, 6)
+    store.compact(source.pk, DAY)
+    stamps += [T0 + 60_000]
+    append(source, block(FIELDS, stamps[-1:], *[[value_of(field, stamps[-1])] for field in FIELDS.split()]))
+    with child("compact_and_die", source.pk, DAY, step, env=this_database()) as compactor:
+        assert compactor.wait(30) == -signal.SIGKILL
+    assert Tail.objects.count() == 1
+    assert_held(source, stamps, unanswered=0)
+    assert wait_until(lambda: store.compact(source.pk, DAY), seconds=10)  # its lock ended with its connection
+    assert not Tail.objects.exists()
+    assert_held(source, stamps, unanswered=0)
+
+
+def test_compactors_killed_at_any_moment_lose_nothing(source: Source) -> None:
+    env = this_database()
+    with child("write", source.pk, T0, env=env) as writer:
+        acknowledged = said(writer, 5)
+        for round_ in range(3):
+            with child("compact", source.pk, DAY, env=env) as compactor:
+                said(compactor, 8)
+                time.sleep(0.003 * round_)  # somewhere else in the loop each time
+                killed(compactor)
+            acknowledged += said(writer, 10)
+        acknowledged += killed(writer)
+    assert_held(source, acknowledged)
+    assert wait_until(lambda: store.compact(source.pk, DAY), seconds=10)
+    assert_held(source, acknowledged)
+
+
+def test_a_killed_postgresql_loses_nothing_it_had_acknowledged(own_servers: Callable[[], Lease]) -> None:
+    lease = own_servers()
+    pid = lease.services().postgres_pid
+    env = {"DATABASE_URL": lease.services().database_url}
+    migrate = [sys.executable, "-m", "django", "migrate"]
+    subprocess.run(migrate, cwd=ROOT, env={**os.environ, **env}, check=True, capture_output=True)
+    with child("make_source", env=env) as maker:
+        (source_id,) = said(maker, 1)
+    with (
+        child("write", source_id, T0, env=env) as writer,
+        child("compact", source_id, DAY, env=env) as compactor,
+    ):
+        acknowledged = said(writer, 50)
+        said(compactor, 10)
+        os.kill(pid, signal.SIGKILL)
+        acknowledged += said(writer, 10**6)  # until its connection breaks
+    assert wait_until(lambda: lease.services().postgres_pid not in {0, pid}, seconds=30)
+    with child("read", source_id, T0, T0 + store.DAY, env=env) as reader:
+        found = said(reader, 10**6)
+    assert not set(acknowledged) - set(found)
+    assert len(found) <= len(acknowledged) + 1

@@ -1,0 +1,80 @@
+"""The schedule, the tasks, and hints on a real broker."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from apps.readings import store, tasks
+from apps.readings.hints import ROWS, compact_soon
+from apps.readings.models import Source, Tail
+from config.celery import app
+from tests.readings.building import DAY, T0, put
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUEUE = "celery"
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """The tests' broker, with an empty queue."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.delete(QUEUE)
+    yield client
+    client.delete(QUEUE)
+    client.close()
+
+
+def queued(broker: redis.Redis) -> list[tuple[str, str]]:
+    heads = [json.loads(message)["headers"] for message in broker.lrange(QUEUE, 0, -1)]
+    return [(head["task"], head["argsrepr"]) for head in heads]
+
+
+@pytest.mark.django_db(transaction=False)
+def test_the_sweep_is_scheduled_every_minute() -> None:
+    scheduled = PeriodicTask.objects.get(task="readings.sweep")
+    assert scheduled.enabled
+    assert scheduled.interval.schedule.run_every == timedelta(minutes=1)
+    assert scheduled.task in app.tasks
+
+
+def test_the_sweep_compacts_what_is_due(source: Source) -> None:
+    put(source, "A", {T0: 1.0}, at=timezone.now() - timedelta(minutes=11))
+    tasks.sweep.run()
+    assert not Tail.objects.exists()
+
+
+def test_a_hint_compacts_its_day_only(source: Source) -> None:
+    put(source, "A", {T0 - 1: 1.0, T0: 1.0})
+    tasks.compact_day.run(source.pk, DAY)
+    assert list(Tail.objects.values_list("day", flat=True)) == [DAY - 1]
+
+
+def test_a_burst_of_uploads_asks_for_compaction_once(source: Source, broker: redis.Redis) -> None:
+    for row in range(ROWS + 5):
+        put(source, "A", {T0 + row: 1.0})
+    assert queued(broker) == [("readings.compact_day", f"({source.pk}, {DAY})")]
+
+
+def test_a_hint_without_a_broker_is_logged_and_no_error(
+    source: Source, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError("nobody listens")
+
+    monkeypatch.setattr(app, "send_task", refuse)
+    with caplog.at_level(logging.ERROR):
+        for row in range(ROWS):
+            put(source, "A", {T0 + row: 1.0})
+        compact_soon(source.pk, DAY)
+    assert caplog.text.count("Could not enqueue readings.compact_day") == 2
+    assert store.compact(source.pk, DAY)
