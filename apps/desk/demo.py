@@ -1,0 +1,174 @@
+"""The demo world's place in the database: three people, one house, its meter, and two weeks of history."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.core.management import CommandError
+from tqdm import tqdm
+
+from apps.accounts.models import User
+from apps.accounts.passwords import DEMO_PASSWORD
+from apps.accounts.roles import Role
+from apps.devices.models import Device
+from apps.devices.mutations import create_device, update_device
+from apps.houses import credentials
+from apps.houses.models import House
+from apps.houses.mutations import add_member, create_house
+from apps.readings import store
+from apps.readings.store import Block, Upload
+from collectors.simulation.egauge import REGISTERS, egauge_history
+from collectors.simulation.world import House as Building
+from collectors.simulation.world import World
+
+HOUSE = "demo"
+ADMIN = "admin@wattdesk.example"
+PEOPLE = {
+    ADMIN: ("Demo administrator", Role.ADMINISTRATOR),
+    "operator@wattdesk.example": ("Demo operator", Role.OPERATOR),
+    "owner@wattdesk.example": ("Demo owner", Role.HOMEOWNER),
+}
+BUILDING = Building(zone="Europe/Brussels", latitude=50.85, longitude=4.35, volts=230.0, hertz=50.0)
+SEED = 7
+INTERVAL_S = 5
+HISTORY = timedelta(days=14)
+HISTORY_STEP_MS = 10_000
+DAY_MS = 86_400_000
+
+
+def refuse_a_real_installation() -> None:
+    """Raise CommandError where people live whom the demo did not make."""
+    if User.objects.exists() and not User.objects.filter(email=ADMIN).exists():
+        raise CommandError(
+            "This installation has users of its own, and the demo's password is public. "
+            "Run the demo in another clone, or set WATTDESK_VAR to another folder."
+        )
+
+
+def clear() -> None:
+    """Remove all houses with their history, and all people."""
+    House.objects.all().delete()
+    User.objects.all().delete()
+    bundle_file().unlink(missing_ok=True)
+
+
+def seed(*, now: datetime, url: str, meter_port: int) -> House:
+    """Make what is missing of the demo, with readings up to `now`, and its agent's bundle for `url`.
+
+    The meter answers on `meter_port` of this machine.
+    """
+    for email, (name, role) in PEOPLE.items():
+        if not User.objects.filter(email=email).exists():
+            User.objects.create_user(email, DEMO_PASSWORD, name=name, role=role)
+    house = _house()
+    device = _meter(house, meter_port)
+    _write_bundle(house, url)
+    _fill_history(device, world(house), now)
+    return house
+
+
+def world(house: House) -> World:
+    """The simulated world of the demo house: the same at every start."""
+    return World(SEED, _milliseconds(world_start(house)), BUILDING)
+
+
+def world_start(house: House) -> datetime:
+    """The UTC midnight at which the meter's registers stood at zero: a week before its history."""
+    start = house.created_at - HISTORY - timedelta(days=7)
+    return start.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def bundle_file() -> Path:
+    """Where the demo's agent finds its credential."""
+    return Path(settings.VAR) / "demo" / "bundle.json"
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _house() -> House:
+    house = House.objects.filter(name=HOUSE).first()
+    if house is None:
+        house, _ = create_house(
+            by=None,
+            name=HOUSE,
+            label="Demo house",
+            description="A simulated home with solar panels, a battery and an electric car.",
+            time_zone=BUILDING.zone,
+            latitude=BUILDING.latitude,
+            longitude=BUILDING.longitude,
+        )
+        house.credentials.all().delete()  # nobody has seen its key; the agent gets one of its own
+    for user in User.objects.filter(email__in=PEOPLE).exclude(role=Role.ADMINISTRATOR):
+        add_member(house=house, user=user)
+    return house
+
+
+def _meter(house: House, port: int) -> Device:
+    config = {"ip": f"127.0.0.1:{port}", "keys": list(REGISTERS), "t_sample": 2}
+    device = Device.objects.filter(source__house=house, source__name="egauge").first()
+    if device is None:
+        return create_device(
+            house=house,
+            name="egauge",
+            type="egauge",
+            label="Main panel",
+            config=config,
+            interval_s=INTERVAL_S,
+        )
+    return update_device(device=device, config=config)
+
+
+def _write_bundle(house: House, url: str) -> None:
+    """Keep the agent's key over restarts; give it a new one when it has none that works."""
+    path = bundle_file()
+    key = json.loads(path.read_text())["key"] if path.exists() else None
+    usable = key and house.credentials.filter(digest=credentials.digest(key), revoked_at=None).exists()
+    bundle = credentials.Bundle(house.name, url, key) if usable else credentials.issue(house=house)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(replace(bundle, url=url).as_dict()))
+
+
+def _fill_history(device: Device, world: World, now: datetime) -> None:
+    """Store what the agent would have read since the newest reading, at most two weeks back."""
+    newest = max((stamp for stamp, _ in store.latest([device.pk]).get(device.pk, {}).values()), default=0)
+    end = _milliseconds(now)
+    start = max(_milliseconds(now - HISTORY), newest + HISTORY_STEP_MS)
+    gap = _milliseconds(device.source.house.created_at - timedelta(days=3))
+    gaps = [(gap, gap + 4 * 3_600_000)]
+    spans = list(_days(start, end))
+    for first, last in tqdm(spans, desc="Two weeks of history", unit="day", disable=None, leave=False):
+        history = egauge_history(world, first, last, HISTORY_STEP_MS, gaps=gaps)
+        if history.timestamps:
+            _store(device, history.timestamps, history.fields, now)
+
+
+def _days(start: int, end: int) -> Iterable[tuple[int, int]]:
+    """[start, end) in ms, cut at UTC midnights."""
+    midnights = range((start // DAY_MS + 1) * DAY_MS, end, DAY_MS)
+    return pairwise([start, *midnights, end]) if start < end else []
+
+
+def _store(device: Device, stamps: list[int], fields: dict[str, list[float]], now: datetime) -> None:
+    block = Block(tuple(fields), np.array(stamps, np.int64), np.array(list(fields.values()), np.float64))
+    store.append([Upload(device.pk, (block,))], received_at=now)
+    for day in sorted({stamp // DAY_MS for stamp in stamps}):
+        store.compact(device.pk, day)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

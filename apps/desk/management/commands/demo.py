@@ -1,0 +1,86 @@
+"""Run Wattdesk with a simulated house."""
+
+import os
+import sys
+from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandParser
+from django.utils import timezone
+
+from apps.accounts.passwords import DEMO_PASSWORD
+from apps.desk import demo
+from apps.desk.running import answers, child, serve
+from apps.houses.models import House
+from config.supervisor import Child
+
+
+class Command(BaseCommand):
+    help = """Run Wattdesk with a simulated house: its meter answers over HTTP and the edge agent polls it.
+
+The first start makes two weeks of history; later ones fill in what was missed.
+
+example:
+  manage.py demo --port 8001 --fresh"""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="port of the web server (8000)")
+        parser.add_argument("--fresh", action="store_true", help="forget every house and person first")
+
+    def handle(self, *args: Any, port: int, fresh: bool, **options: Any) -> None:
+        os.environ["WATTDESK_DEMO"] = "1"  # for the children
+        url = f"http://127.0.0.1:{port}"
+
+        def prepare() -> list[Child]:
+            demo.refuse_a_real_installation()
+            if fresh:
+                demo.clear()
+            self.stdout.write("Preparing the demo house …")
+            meter_port = demo.free_port()
+            house = demo.seed(now=timezone.now(), url=url, meter_port=meter_port)
+            return [_meter(house, meter_port), _agent(url)]
+
+        sys.exit(serve(port=port, announcement=_announcement(url), prepare=prepare))
+
+
+def _meter(house: House, port: int) -> Child:
+    """The simulated meter, in the same world that the history came from."""
+    building = demo.BUILDING
+    world = {
+        "--port": port,
+        "--seed": demo.SEED,
+        "--start": f"{demo.world_start(house):%Y-%m-%d}",
+        "--zone": building.zone,
+        "--latitude": building.latitude,
+        "--longitude": building.longitude,
+        "--volts": building.volts,
+        "--hertz": building.hertz,
+    }
+    options = [str(part) for option in world.items() for part in option]
+    return child("meter", "collectors", "simulate", "egauge", *options)
+
+
+def _agent(url: str) -> Child:
+    """The edge agent, started once the server at `url` answers."""
+    state = Path(settings.VAR) / "demo" / "agent"
+    options = ["--bundle", str(demo.bundle_file()), "--state", str(state)]
+    return child("agent", "collectors", "agent", *options, after=lambda: answers(url))
+
+
+def _announcement(url: str) -> str:
+    people = "\n".join(f"  {email:<28} {name}" for email, (name, _) in demo.PEOPLE.items())
+    return f"""
+Wattdesk answers at {url}
+
+Log in with the password {DEMO_PASSWORD} as
+{people}
+
+Ctrl-C stops everything.
+"""
