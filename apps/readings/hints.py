@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 ROWS = 48
 _SWEPT_AFTER = timedelta(seconds=90)  # by then the sweep has come by, and counting starts again
 _COUNTERS = 10_000
+_WAITING = 1_000
 
 
 class Arrivals:
@@ -57,15 +58,36 @@ def compact_soon(source_id: int, day: int) -> None:
 
 
 def send_soon(task: str, *args: int) -> None:
-    """Enqueue a task after commit. That the broker is away is logged: the sweep does the work anyway."""
-    transaction.on_commit(_sender(task, args))
+    """Enqueue a task after commit, without waiting for the broker; that it is away is logged."""
+    transaction.on_commit(lambda: _sender.send(task, args))
 
 
-def _sender(task: str, args: tuple[int, ...]) -> Callable[[], None]:
-    def send() -> None:
+class _Sender:
+    """Sends from a thread of its own: with the broker away a single attempt takes seconds.
+
+    Hints wait in memory, the same one once; those beyond a bound, and those lost with the process, are left
+    to the sweep.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "hints")
+        self._waiting: set[tuple[str, tuple[int, ...]]] = set()
+        self._lock = Lock()
+
+    def send(self, task: str, args: tuple[int, ...]) -> None:
+        with self._lock:
+            if (task, args) in self._waiting or len(self._waiting) >= _WAITING:
+                return
+            self._waiting.add((task, args))
+        self._thread.submit(self._send, task, args)
+
+    def _send(self, task: str, args: tuple[int, ...]) -> None:
+        with self._lock:
+            self._waiting.discard((task, args))
         try:
             app.send_task(task, args=args, retry=False, expires=600)
-        except Exception:
-            logger.exception("Could not enqueue %s%s", task, args)
+        except Exception as error:
+            logger.warning("Could not enqueue %s%s: %s", task, args, error)
 
-    return send
+
+_sender = _Sender()

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from apps.readings import store, tasks
+from apps.readings import tasks
 from apps.readings.hints import ROWS, compact_soon
 from apps.readings.models import Source, Tail
 from config.celery import app
-from tests.readings.building import DAY, T0, put
+from config.processes import wait_until
+from tests.readings.building import DAY, T0, held, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,6 +46,8 @@ def queued(broker: redis.Redis) -> list[tuple[str, str]]:
 
 @pytest.mark.django_db(transaction=False)
 def test_the_sweep_is_scheduled_every_minute() -> None:
+    migration = import_module("apps.readings.migrations.0003_sweep_every_minute")
+    migration.add(apps, None)  # again: tests that commit have emptied the tables by now
     scheduled = PeriodicTask.objects.get(task="readings.sweep")
     assert scheduled.enabled
     assert scheduled.interval.schedule.run_every == timedelta(minutes=1)
@@ -62,19 +69,35 @@ def test_a_hint_compacts_its_day_only(source: Source) -> None:
 def test_a_burst_of_uploads_asks_for_compaction_once(source: Source, broker: redis.Redis) -> None:
     for row in range(ROWS + 5):
         put(source, "A", {T0 + row: 1.0})
+    assert wait_until(lambda: queued(broker) != [], seconds=10)
     assert queued(broker) == [("readings.compact_day", f"({source.pk}, {DAY})")]
 
 
-def test_a_hint_without_a_broker_is_logged_and_no_error(
+def test_a_hint_is_sent_after_commit_only(source: Source, broker: redis.Redis) -> None:
+    with transaction.atomic():
+        compact_soon(source.pk, 1)
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        compact_soon(source.pk, 2)
+        assert queued(broker) == []
+    assert wait_until(lambda: queued(broker) != [], seconds=10)
+    assert queued(broker) == [("readings.compact_day", f"({source.pk}, 2)")]
+
+
+def test_without_a_broker_uploads_neither_wait_nor_fail(
     source: Source, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    answer = threading.Event()
+
     def refuse(*_: object, **__: object) -> None:
+        answer.wait(20)
         raise ConnectionRefusedError("nobody listens")
 
     monkeypatch.setattr(app, "send_task", refuse)
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         for row in range(ROWS):
             put(source, "A", {T0 + row: 1.0})
-        compact_soon(source.pk, DAY)
-    assert caplog.text.count("Could not enqueue readings.compact_day") == 2
-    assert store.compact(source.pk, DAY)
+        assert len(held(source, "A")) == ROWS
+        answer.set()
+        assert wait_until(lambda: "nobody listens" in caplog.text, seconds=10)
+    assert f"Could not enqueue readings.compact_day({source.pk}, {DAY})" in caplog.text
