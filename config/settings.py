@@ -139,7 +139,7 @@ EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_URL)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="wattdesk@localhost")
 
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en-gb"  # dates such as 7 June 2026, 14:05
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -212,6 +212,21 @@ UNFOLD = {
     "SITE_SYMBOL": "bolt",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.desk.admin_frame.favicon"}],
     "STYLES": ["apps.desk.admin_frame.stylesheet"],
+    "COLORS": {  # the accent of the site's own pages
+        "primary": {
+            "50": "#effaf7",
+            "100": "#d7f3ec",
+            "200": "#b0e6da",
+            "300": "#7ed3c1",
+            "400": "#4fd1b5",
+            "500": "#2cb79a",
+            "600": "#0b6e5f",
+            "700": "#095a4e",
+            "800": "#08483f",
+            "900": "#073b34",
+            "950": "#03221e",
+        }
+    },
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "apps.desk.start.dashboard",

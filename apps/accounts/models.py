@@ -59,6 +59,8 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
         ordering = ["email"]
         constraints = [
             # What makes the unique e-mail case-insensitive.

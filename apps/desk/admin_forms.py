@@ -7,7 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.http import HttpRequest
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from apps.houses.models import EdgeCredential, House
 from apps.houses.names import zone_names
@@ -19,6 +19,7 @@ class HouseForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run
     class Meta:
         model = House
         fields = ["name", "label", "description", "time_zone", "latitude", "longitude"]
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -43,6 +43,13 @@ ICONS = {
     "django_celery_beat.crontabschedule": "calendar_month",
     "django_celery_beat.intervalschedule": "timer",
 }
+# Where a library's name for a thing says little.
+TITLES = {
+    "knox.authtoken": "API tokens",
+    "axes.accessattempt": "Failed log-ins",
+    "axes.accesslog": "Log-ins",
+    "django_celery_beat.periodictask": "Scheduled tasks",
+}
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -72,5 +79,6 @@ def favicon(request: HttpRequest) -> str:
 
 
 def _link(model: dict[str, Any]) -> dict[str, Any]:
-    icon = ICONS.get(model["model"]._meta.label_lower, "list")
-    return {"title": model["name"], "icon": icon, "link": model["admin_url"]}
+    label = model["model"]._meta.label_lower
+    title = TITLES.get(label, model["name"])
+    return {"title": title, "icon": ICONS.get(label, "list"), "link": model["admin_url"]}

@@ -30,6 +30,7 @@ class CredentialInline(TabularInline):
     model = EdgeCredential
     extra = 0
     can_delete = False
+    hide_title = True
     verbose_name_plural = "credentials"
     fields = readonly_fields = ["key", "created_at", "created_by", "last_used_at", "state"]
 

@@ -34,6 +34,12 @@ class HouseState:
     devices: int
     last_reading: datetime | None
     silent: list[Silence]
+    now: datetime
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the last reading is less than a minute old."""
+        return self.last_reading is not None and self.now - self.last_reading < timedelta(minutes=1)
 
     @property
     def verdict(self) -> str:
@@ -85,7 +91,7 @@ def _state(house: House, devices: list[Device], newest: dict[int, datetime], now
     silences = [
         Silence(device, newest.get(device.pk)) for device in devices if _is_silent(device, newest, now)
     ]
-    return HouseState(house, len(devices), max(heard, default=None), silences)
+    return HouseState(house, len(devices), max(heard, default=None), silences, now)
 
 
 def _is_silent(device: Device, newest: dict[int, datetime], now: datetime) -> bool:

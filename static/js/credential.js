@@ -6,7 +6,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const said = dialog.querySelector("[data-said]");
 
   // It is open already, so that it shows without this script too; as a modal it also holds the focus.
-  dialog.close();
+  dialog.removeAttribute("open");
   dialog.showModal();
 
   const select = () => getSelection().selectAllChildren(document.getElementById("credential-text"));
