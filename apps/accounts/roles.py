@@ -26,6 +26,7 @@ OPERATOR_PERMISSIONS = frozenset(
         "devices.add_device",
         "devices.change_device",
         "devices.view_event",
+        "devices.view_edgeunit",
     }
 )
 

@@ -30,7 +30,12 @@ class ReadOnlyAdmin(ScopedAdmin):
 
 def moment(stamp: int | None) -> str | None:
     """A stamp as text, the same in lists and on pages."""
-    return None if stamp is None else f"{datetime.fromtimestamp(stamp / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if stamp is None:
+        return None
+    try:
+        return f"{datetime.fromtimestamp(stamp / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError):  # beyond the calendar
+        return f"{stamp} ms"
 
 
 @admin.register(Source)

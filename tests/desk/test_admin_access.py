@@ -50,7 +50,9 @@ def pages(model: type[models.Model], pk: object) -> Iterator[str]:
 
 def object_pages(model: type[models.Model], pk: object) -> Iterator[str]:
     yield from (url(model, page, quote(pk)) for page in ("change", "history", "delete"))
-    if (history := getattr(model, "history", None)) and (version := history.filter(id=pk).first()):
+    if (history := getattr(model, "history", None)) and (
+        version := history.filter(**{model._meta.pk.name: pk}).first()
+    ):
         yield url(model, "simple_history", quote(pk), version.pk)
 
 

@@ -10,84 +10,231 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('houses', '0002_credential_revoked_by'),
-        ('readings', '0003_sweep_every_minute'),
+        ("houses", "0002_credential_revoked_by"),
+        ("readings", "0003_sweep_every_minute"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('source', models.OneToOneField(editable=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='device', serialize=False, to='readings.source')),
-                ('type', models.CharField(help_text='The driver that reads it. It cannot be changed later.', max_length=40)),
-                ('config', models.JSONField(blank=True, default=dict, help_text="The driver's settings but for secrets.")),
-                ('secrets', apps.devices.fields.EncryptedJSONField(blank=True, default=dict, editable=False)),
-                ('interval_s', models.PositiveIntegerField(default=10, help_text='Seconds between two readings.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='interval')),
+                (
+                    "source",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="device",
+                        serialize=False,
+                        to="readings.source",
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        help_text="The driver that reads it. It cannot be changed later.", max_length=40
+                    ),
+                ),
+                (
+                    "config",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="The driver's settings but for secrets."
+                    ),
+                ),
+                ("secrets", apps.devices.fields.EncryptedJSONField(blank=True, default=dict, editable=False)),
+                (
+                    "interval_s",
+                    models.PositiveIntegerField(
+                        default=10,
+                        help_text="Seconds between two readings.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="interval",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['source__name'],
+                "ordering": ["source__name"],
             },
         ),
         migrations.CreateModel(
-            name='EdgeUnit',
+            name="EdgeUnit",
             fields=[
-                ('house', models.OneToOneField(editable=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='edge_unit', serialize=False, to='houses.house')),
-                ('config_version', models.BigIntegerField(default=0, help_text='Grows with every change of the devices.')),
-                ('acked_version', models.BigIntegerField(blank=True, null=True, verbose_name='acknowledged version')),
-                ('acked_at', models.DateTimeField(blank=True, null=True, verbose_name='acknowledged')),
-                ('ack_errors', models.JSONField(blank=True, default=list, help_text='Devices the agent could not start.', verbose_name='errors acknowledged')),
-                ('agent_version', models.CharField(blank=True, max_length=40)),
-                ('running_version', models.BigIntegerField(blank=True, help_text='The device list it runs.', null=True)),
-                ('last_seen_at', models.DateTimeField(blank=True, null=True, verbose_name='last seen')),
-                ('spool', models.BigIntegerField(blank=True, help_text='Uploads it has yet to send.', null=True)),
-                ('spool_bound', models.BigIntegerField(blank=True, help_text='Uploads it can keep.', null=True)),
-                ('clock_offset_ms', models.BigIntegerField(blank=True, help_text='Its clock minus ours, in ms.', null=True, verbose_name='clock offset')),
+                (
+                    "house",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="edge_unit",
+                        serialize=False,
+                        to="houses.house",
+                    ),
+                ),
+                (
+                    "config_version",
+                    models.BigIntegerField(default=0, help_text="Grows with every change of the devices."),
+                ),
+                (
+                    "acked_version",
+                    models.BigIntegerField(blank=True, null=True, verbose_name="acknowledged version"),
+                ),
+                ("acked_at", models.DateTimeField(blank=True, null=True, verbose_name="acknowledged")),
+                (
+                    "ack_errors",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Devices the agent could not start.",
+                        verbose_name="errors acknowledged",
+                    ),
+                ),
+                ("agent_version", models.CharField(blank=True, max_length=40)),
+                (
+                    "running_version",
+                    models.BigIntegerField(blank=True, help_text="The device list it runs.", null=True),
+                ),
+                ("last_seen_at", models.DateTimeField(blank=True, null=True, verbose_name="last seen")),
+                (
+                    "spool",
+                    models.BigIntegerField(blank=True, help_text="Uploads it has yet to send.", null=True),
+                ),
+                (
+                    "spool_bound",
+                    models.BigIntegerField(blank=True, help_text="Uploads it can keep.", null=True),
+                ),
+                (
+                    "clock_offset_ms",
+                    models.BigIntegerField(
+                        blank=True,
+                        help_text="Its clock minus ours, in ms.",
+                        null=True,
+                        verbose_name="clock offset",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'edge agent',
+                "verbose_name": "edge agent",
             },
         ),
         migrations.CreateModel(
-            name='HistoricalDevice',
+            name="HistoricalDevice",
             fields=[
-                ('type', models.CharField(help_text='The driver that reads it. It cannot be changed later.', max_length=40)),
-                ('config', models.JSONField(blank=True, default=dict, help_text="The driver's settings but for secrets.")),
-                ('interval_s', models.PositiveIntegerField(default=10, help_text='Seconds between two readings.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='interval')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('source', models.ForeignKey(blank=True, db_constraint=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='readings.source')),
+                (
+                    "type",
+                    models.CharField(
+                        help_text="The driver that reads it. It cannot be changed later.", max_length=40
+                    ),
+                ),
+                (
+                    "config",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="The driver's settings but for secrets."
+                    ),
+                ),
+                (
+                    "interval_s",
+                    models.PositiveIntegerField(
+                        default=10,
+                        help_text="Seconds between two readings.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="interval",
+                    ),
+                ),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="readings.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical device',
-                'verbose_name_plural': 'historical devices',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical device",
+                "verbose_name_plural": "historical devices",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('timestamp', models.BigIntegerField(help_text='Unix ms UTC.')),
-                ('type', models.CharField(max_length=64)),
-                ('data', models.JSONField(default=dict)),
-                ('digest', models.BinaryField(help_text='Of the data; repeats share it.', max_length=16)),
-                ('house', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='houses.house')),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='readings.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("timestamp", models.BigIntegerField(help_text="Unix ms UTC.")),
+                ("type", models.CharField(max_length=64)),
+                ("data", models.JSONField(default=dict)),
+                ("digest", models.BinaryField(help_text="Of the data; repeats share it.", max_length=16)),
+                (
+                    "house",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="houses.house",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="readings.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-timestamp', '-id'],
-                'indexes': [models.Index(fields=['house', '-timestamp', '-id'], name='event_newest'), models.Index(models.F('source'), django.db.models.fields.json.KeyTextTransform('field', 'data'), models.F('timestamp'), condition=models.Q(('type', 'STATE')), name='event_state')],
-                'constraints': [models.UniqueConstraint(fields=('house', 'source', 'timestamp', 'type', 'digest'), name='event_unique', nulls_distinct=False)],
+                "ordering": ["-timestamp", "-id"],
+                "indexes": [
+                    models.Index(fields=["house", "-timestamp", "-id"], name="event_newest"),
+                    models.Index(
+                        models.F("source"),
+                        django.db.models.fields.json.KeyTextTransform("field", "data"),
+                        models.F("timestamp"),
+                        condition=models.Q(("type", "STATE")),
+                        name="event_state",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("house", "source", "timestamp", "type", "digest"),
+                        name="event_unique",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
     ]
