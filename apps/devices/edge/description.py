@@ -17,7 +17,8 @@ OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required)}
+    schema = {"type": "object", "properties": properties}
+    return {**schema, "required": list(required)} if required else schema
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:
