@@ -35,7 +35,7 @@ CHECKS = (
     Check("ruff check", ("-m", "ruff", "check", ".")),
     Check("ruff format", ("-m", "ruff", "format", "--check", ".")),
     Check("mypy", ("-m", "mypy")),
-    Check("import layers", ("-c", "from importlinter.cli import lint_imports_command as run; run()")),
+    Check("import layers", ("-c", "from importlinter.cli import lint_imports_command as run; run(['--no-cache'])")),
     Check("migrations", ("manage.py", "makemigrations", "--check", "--dry-run")),
 )
 
