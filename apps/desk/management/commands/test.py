@@ -31,11 +31,12 @@ class Check:
     argv: Sequence[str]
 
 
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
 CHECKS = (
     Check("ruff check", ("-m", "ruff", "check", ".")),
     Check("ruff format", ("-m", "ruff", "format", "--check", ".")),
     Check("mypy", ("-m", "mypy")),
-    Check("import layers", ("-c", "from importlinter.cli import lint_imports_command as run; run(['--no-cache'])")),
+    Check("import layers", ("-c", LINT_IMPORTS)),
     Check("migrations", ("manage.py", "makemigrations", "--check", "--dry-run")),
 )
 
