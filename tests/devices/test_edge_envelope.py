@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import tracemalloc
 import zlib
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 
 from apps.devices.edge.body import LIMIT, MOST_BATCHES, MOST_MEMBERS, MalformedError, TooLargeError, inflate
@@ -176,6 +178,20 @@ class TestThrottle:
         answer = agent.upload()
         assert error(answer) == (429, "throttled")
         assert 0 < int(answer["Retry-After"]) <= 60
+
+    def test_requests_are_counted_in_lots_and_never_over_the_limit(
+        self, agent: Agent, settings: Any, noon: Any
+    ) -> None:
+        settings.EDGE_REQUESTS_PER_MINUTE = 150  # lots of two
+        answers = [agent.ack(None).status_code for _ in range(152)]
+        assert answers == [400] * 150 + [429] * 2
+
+    def test_processes_share_the_count(self, agent: Agent, settings: Any, noon: Any) -> None:
+        settings.EDGE_REQUESTS_PER_MINUTE = 2
+        assert agent.upload().status_code == 200
+        caller = hashlib.sha256(agent.key.encode()).hexdigest()[:16]
+        cache.incr(f"edge:{caller}:{NOW_MS // 60_000}", 1)  # another process
+        assert agent.upload().status_code == 429
 
     def test_one_key_does_not_hold_up_another(
         self, agent: Agent, other_agent: Agent, settings: Any, noon: Any
