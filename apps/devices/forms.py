@@ -75,7 +75,7 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
         label="Settings",
         required=False,
         strip=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 14, "class": "font-mono", "spellcheck": "false"}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 14, "spellcheck": "false"}),
         help_text=f"A JSON object. Secrets are shown as {MASK}; left so, or empty, they stay as they are.",
     )
 
