@@ -6,9 +6,9 @@ Alice (operator), Bob (homeowner) and Ann (analyst) belong to house A; Charlie (
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -34,9 +34,10 @@ def _light_settings(settings: Settings) -> None:
 
 
 @pytest.fixture
-def clean_cache() -> None:
-    """Start from an empty cache: throttles and remembered answers outlive a test otherwise."""
-    cache.clear()
+def clean_cache(settings: Settings) -> None:
+    """A corner of the cache of one's own: throttles and remembered answers outlive a test otherwise."""
+    default = {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}
+    settings.CACHES = {**settings.CACHES, "default": default}
 
 
 @pytest.fixture

@@ -35,12 +35,7 @@ class UserAdmin(MembershipsAdmin):
     @display(
         description="Role",
         ordering="role",
-        label={
-            Role.ADMINISTRATOR.label: "danger",
-            Role.OPERATOR.label: "info",
-            Role.ANALYST.label: "warning",
-            Role.HOMEOWNER.label: "success",
-        },
+        label={Role.ADMINISTRATOR.label: "info", Role.OPERATOR.label: "success"},
     )
     def role_label(self, user: User) -> str:
         return Role(user.role).label

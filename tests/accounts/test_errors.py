@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.management import call_command
 from django.http import Http404
 from django.test import Client, RequestFactory
 from rest_framework import exceptions
@@ -72,6 +74,9 @@ class TestDescription:
         assert set(answers) == {"200", "400", "401", "409", "415", "429"}
         reference = answers["401"]["content"]["application/json"]["schema"]["$ref"]
         assert reference == "#/components/schemas/ErrorAnswer"
+
+    def test_nothing_in_it_is_guessed_or_left_out(self) -> None:
+        call_command("spectacular", validate=True, fail_on_warn=True, file=os.devnull)
 
     def test_making_a_token_needs_none(self, schema: dict[str, Any]) -> None:
         operations = schema["paths"]["/api/v1/auth/token/"]
