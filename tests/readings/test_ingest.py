@@ -99,6 +99,8 @@ def test_of_equal_stamps_the_last_arrival_is_the_newest(source: Source) -> None:
     assert newest(source) == {"P": (T0, 2.0)}
     append(source, block("P", [T0 + 1, T0, T0 + 1], [3, 9, 4]))
     assert newest(source) == {"P": (T0 + 1, 4.0)}
+    append(source, block("Q", [T0], [1]), block("P", [T0 + 1], [5]))
+    assert newest(source) == {"P": (T0 + 1, 5.0), "Q": (T0, 1.0)}
 
 
 def test_states_are_kept_beside_numbers(source: Source) -> None:
@@ -108,7 +110,9 @@ def test_states_are_kept_beside_numbers(source: Source) -> None:
         {"mode": (T0, "auto\0\\u0000 ü"), "on": (T0, True)},
     )
     store.append([upload], received_at=NOW)
-    store.append([store.Upload(source.pk, states={"mode": (T0 - 1, "old"), "on": (T0 + 1, False)})], received_at=NOW)
+    store.append(
+        [store.Upload(source.pk, states={"mode": (T0 - 1, "old"), "on": (T0 + 1, False)})], received_at=NOW
+    )
     assert newest(source) == {"P": (T0, 1e300), "mode": (T0, "auto\\u0000 ü"), "on": (T0 + 1, False)}
     assert isinstance(newest(source)["P"][1], float)
 
