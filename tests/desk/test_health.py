@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.http import JsonResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from apps.desk.health import health
@@ -40,6 +40,10 @@ def test_all_is_well(rf: RequestFactory) -> None:
     status, body = asked(rf)
     assert status == HTTPStatus.OK
     assert body == {"status": "ok", "components": {"database": "ok", "redis": "ok"}}
+
+
+def test_it_is_public(client: Client) -> None:
+    assert client.get("/health/").status_code == HTTPStatus.OK
 
 
 def test_redis_that_is_gone_is_told_without_its_address(
