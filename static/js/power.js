@@ -167,7 +167,23 @@
     });
   };
 
+  // Plotly follows the mouse only; a finger on the plot reads the values under it, and one elsewhere ends that.
+  const touched = event => {
+    if (event.pointerType === "mouse" || !figure.data.length) return;
+    const area = event.target.closest?.(".nsewdrag")?.getBoundingClientRect();
+    if (!area) {
+      if (event.type === "pointerdown") read(null);
+      return;
+    }
+    const [from, to] = seen();
+    const instant = from + ((event.clientX - area.left) / area.width) * (to - from);
+    const index = figure.data[0].x.findLastIndex(start => start <= instant);
+    read(index < 0 ? null : index);
+  };
+
   const listen = () => {
+    addEventListener("pointerdown", touched, true);
+    addEventListener("pointermove", touched, true);
     plot.on("plotly_hover", event => read(event.points[0].pointIndex));
     plot.on("plotly_unhover", () => read(null));
     plot.on("plotly_relayout", retick);

@@ -1,0 +1,130 @@
+"""A house's page in a real browser, under the real content security policy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from apps.accounts.models import User
+from apps.devices.models import Device
+from apps.devices.mutations import create_device
+from apps.houses.models import House
+from apps.readings import store
+from tests.people import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# The page asks every 5 s and doubles that after a failure.
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture
+def meter(house_a: House) -> Device:
+    config = {"ip": "192.0.2.7", "keys": ["A.Solar", "A.Load"]}
+    device = create_device(house=house_a, name="egauge", type="egauge", config=config)
+    report(device, solar=2.5, load=-0.75)
+    return device
+
+
+def report(device: Device, *, solar: float, load: float) -> None:
+    """Store a reading of this moment."""
+    now = datetime.now(UTC)
+    block = store.Block(
+        fields=("A.Solar", "A.Load", "_length"),
+        stamps=np.array([int(now.timestamp() * 1000)], dtype=np.int64),
+        values=np.array([[solar], [load], [10_000.0]]),
+    )
+    store.append([store.Upload(source_id=device.pk, blocks=(block,))], received_at=now)
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser wrote to its console; violations of the policy are among it."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    return heard
+
+
+@pytest.fixture
+def shown(page: Page, live_server: LiveServer, bob: User, meter: Device, complaints: list[str]) -> Page:
+    """House A's page as Bob sees it."""
+    session = log_in(bob).cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    page.goto(f"{live_server.url}/")
+    return page
+
+
+def test_the_page_draws_its_chart_under_the_policy(shown: Page, complaints: list[str]) -> None:
+    expect(shown.locator("[data-card=solar] [data-value]")).to_have_text("2.50")
+    expect(shown.locator("[data-status]")).to_have_text("Live")
+    expect(shown.locator("[data-chart] .scatterlayer .trace")).to_have_count(3)  # two lines and an area
+    assert complaints == []
+
+
+def test_new_readings_appear_without_loading_the_page_again(shown: Page, meter: Device) -> None:
+    expect(shown.locator("[data-status]")).to_have_text("Live")
+    shown.evaluate("window.loadedOnce = true")
+    report(meter, solar=3.25, load=-0.75)
+
+    expect(shown.locator("[data-card=solar] [data-value]")).to_have_text("3.25", timeout=PATIENCE_MS)
+    assert shown.evaluate("window.loadedOnce") is True
+
+
+def test_a_lost_connection_is_told_and_overcome(shown: Page) -> None:
+    expect(shown.locator("[data-status]")).to_have_text("Live")
+    shown.route("**/live/", lambda route: route.abort())
+    expect(shown.locator("[data-status]")).to_contain_text(
+        "Connection lost, showing data of", timeout=PATIENCE_MS
+    )
+    shown.unroute("**/live/")
+
+    expect(shown.locator("[data-status]")).to_have_text("Live", timeout=PATIENCE_MS)
+
+
+def test_a_chosen_theme_redraws_the_chart_and_is_remembered(shown: Page) -> None:
+    shown.emulate_media(color_scheme="light")
+    line = shown.locator("[data-chart] .scatterlayer .trace path.js-line").first
+    light = line.evaluate("line => getComputedStyle(line).stroke")
+
+    shown.locator("[data-theme-toggle]").click()
+    expect(line).not_to_have_css("stroke", light)
+    shown.reload()
+
+    expect(line).not_to_have_css("stroke", light)
+
+
+def test_a_line_can_be_hidden(shown: Page) -> None:
+    traces = shown.locator("[data-chart] .scatterlayer .trace")
+    expect(traces).to_have_count(3)
+
+    shown.locator("[data-chip=load]").click()
+
+    expect(traces).to_have_count(2)
+    expect(shown.locator("[data-chip=load]")).to_have_attribute("aria-pressed", "false")
+
+
+def test_nothing_is_wider_than_a_phone(shown: Page) -> None:
+    shown.set_viewport_size({"width": 360, "height": 740})
+    expect(shown.locator("[data-status]")).to_have_text("Live")
+
+    assert shown.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.browser_context_args(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+def test_a_finger_on_the_chart_reads_its_values(shown: Page) -> None:
+    readout = shown.locator("[data-readout]")
+    plot = shown.locator("[data-chart] .nsewdrag")
+    expect(shown.locator("[data-chart] .scatterlayer .trace")).to_have_count(3)
+
+    plot.tap(position={"x": 1, "y": 40})
+    expect(readout.locator("[data-readout-time]")).to_have_text(re.compile(r"^00:0\d$"))
+    shown.locator("h1").tap()
+
+    expect(readout).to_be_hidden()
