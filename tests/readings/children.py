@@ -12,9 +12,20 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
+
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 FIELDS = "A B"
+
+
+def this_database() -> dict[str, str]:
+    """The environment of a process that uses the tests' database."""
+    own = connection.settings_dict
+    password = quote(str(own["PASSWORD"]), safe="")
+    address = f"{own['HOST']}:{own['PORT']}/{own['NAME']}"
+    return {"DATABASE_URL": f"postgresql://{own['USER']}:{password}@{address}"}
 
 
 @contextmanager

@@ -8,10 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
 from apps.houses.models import House
 from apps.readings import store
@@ -19,7 +17,7 @@ from apps.readings.models import Source, Tail
 from config.processes import wait_until
 from config.servers import Lease
 from tests.readings.building import DAY, T0, append, block, held, truth, value_of
-from tests.readings.children import FIELDS, ROOT, child, killed, said
+from tests.readings.children import FIELDS, ROOT, child, killed, said, this_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -27,14 +25,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def source(house_a: House) -> Source:
     return Source.objects.create(house=house_a, name="device")
-
-
-def this_database() -> dict[str, str]:
-    """The environment of a process that uses the tests' database."""
-    own = connection.settings_dict
-    password = quote(str(own["PASSWORD"]), safe="")
-    address = f"{own['HOST']}:{own['PORT']}/{own['NAME']}"
-    return {"DATABASE_URL": f"postgresql://{own['USER']}:{password}@{address}"}
 
 
 def assert_held(source: Source, acknowledged: Iterable[int], *, unanswered: int = 1) -> None:
