@@ -91,7 +91,13 @@ TEMPLATES = [
 DATABASES = {"default": env.db("DATABASE_URL", default="postgresql://127.0.0.1:5432/wattdesk")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # lest it hang requests
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = REDIS_URL
@@ -211,8 +217,8 @@ UNFOLD = {
     "SITE_SUBHEADER": "Distributed energy",
     "SITE_URL": "/",
     "SITE_SYMBOL": "bolt",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.desk.admin_frame.favicon"}],
-    "STYLES": ["apps.desk.admin_frame.stylesheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.desk.admin.frame.favicon"}],
+    "STYLES": ["apps.desk.admin.frame.stylesheet"],
     "COLORS": {  # the accent of the site's own pages
         "primary": {
             "50": "#effaf7",
@@ -231,8 +237,8 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "apps.desk.start.dashboard",
-    "SIDEBAR": {"navigation": "apps.desk.admin_frame.navigation"},
-    "ACCOUNT": {"navigation": "apps.desk.admin_frame.account_links"},
+    "SIDEBAR": {"navigation": "apps.desk.admin.frame.navigation"},
+    "ACCOUNT": {"navigation": "apps.desk.admin.frame.account_links"},
 }
 
 LOGGING = {
@@ -241,4 +247,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"axes": {"level": "WARNING"}},  # it writes four lines for each log-in, good ones too
 }

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from apps.desk import admin_houses, admin_people, admin_third_party
+from apps.desk.admin import houses, people, third_party
 
-__all__ = ["admin_houses", "admin_people"]
+__all__ = ["houses", "people"]
 
 # The desk is the last app, so all others have registered their pages.
-admin_third_party.restyle(admin.site)
+third_party.restyle(admin.site)

@@ -16,9 +16,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
-from apps.desk import admin_once
-from apps.desk.admin_forms import HouseForm, RevokeForm
-from apps.desk.admin_memberships import MemberInline, MembershipsAdmin
+from apps.desk.admin import once
+from apps.desk.admin.forms import HouseForm, RevokeForm
+from apps.desk.admin.memberships import MemberInline, MembershipsAdmin
 from apps.houses import credentials, mutations
 from apps.houses.models import EdgeCredential, House
 from apps.houses.scoped_admin import leave_dialog
@@ -125,7 +125,7 @@ class HouseAdmin(MembershipsAdmin):
             return
         house, bundle = mutations.create_house(by=by, **form.cleaned_data)
         obj.pk, obj._state.adding = house.pk, False
-        admin_once.keep(request, house, bundle)
+        once.keep(request, house, bundle)
 
     def response_add(
         self, request: HttpRequest, obj: House, post_url_continue: str | None = None
@@ -145,7 +145,7 @@ class HouseAdmin(MembershipsAdmin):
     ) -> HttpResponse:
         context = {**(extra_context or {})}
         if request.method == "GET":
-            bundle = admin_once.take(request, self.existing(request, object_id))
+            bundle = once.take(request, self.existing(request, object_id))
             context["bundle"] = bundle and json.dumps(bundle.as_dict(), indent=2)
         return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
@@ -161,7 +161,7 @@ class HouseAdmin(MembershipsAdmin):
     )
     def issue_credential(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         house: House = self.existing(request, object_id)
-        admin_once.keep(request, house, credentials.issue(house=house, by=cast(User, request.user)))
+        once.keep(request, house, credentials.issue(house=house, by=cast(User, request.user)))
         return leave_dialog(request, _page(house))
 
     @action(
@@ -177,7 +177,7 @@ class HouseAdmin(MembershipsAdmin):
     )
     def rotate_credentials(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         house: House = self.existing(request, object_id)
-        admin_once.keep(request, house, credentials.rotate(house=house, by=cast(User, request.user)))
+        once.keep(request, house, credentials.rotate(house=house, by=cast(User, request.user)))
         return leave_dialog(request, _page(house))
 
     @action(

@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 from apps.accounts import links, mutations
 from apps.accounts.models import User
 from apps.accounts.roles import Role
-from apps.desk.admin_memberships import HouseOfPersonInline, MembershipsAdmin
+from apps.desk.admin.memberships import HouseOfPersonInline, MembershipsAdmin
 from apps.houses.scoped_admin import leave_dialog
 
 
