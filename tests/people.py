@@ -41,6 +41,12 @@ def clean_cache(settings: Settings) -> None:
 
 
 @pytest.fixture
+def no_cache(settings: Settings) -> None:
+    """A cache whose Redis refuses connections."""
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}}
+
+
+@pytest.fixture
 def house_a(db: None) -> House:
     return House.objects.create(name="house-a", label="House A", time_zone="Europe/Brussels")
 

@@ -123,6 +123,10 @@ class TestForgotten:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
         assert "Look at your mail" in self.ask(bob.email)
 
+    def test_without_a_cache_the_link_is_mailed_all_the_same(self, bob: User, no_cache: None) -> None:
+        self.ask(bob.email)
+        assert [letter.to for letter in mail.outbox] == [[bob.email]]
+
 
 def test_a_new_password_ends_tokens_and_other_sessions(bob: User, as_user: AsUser) -> None:
     elsewhere, here = as_user(bob), as_user(bob)

@@ -165,3 +165,8 @@ def test_one_can_revoke_ones_own_tokens_only(bob: User, charlie: User, as_user: 
 
 def test_the_account_page_is_for_people_who_are_logged_in(client: Client) -> None:
     assert client.get(reverse("account"))["Location"] == "/accounts/login/?next=/accounts/"
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_without_a_cache_people_log_in_all_the_same(bob: User) -> None:
+    assert make(bob)
