@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.houses import credentials, zone_edits
+from apps.houses import credentials
 from apps.houses.credentials import Bundle
 from apps.houses.models import House, Membership
 
@@ -51,18 +51,11 @@ def create_house(
     return house, credentials.issue(house=house, by=by)
 
 
-@transaction.atomic
 def update_house(*, house: House, by: User | None, **changes: Unpack[Description]) -> None:
-    """Save `changes` to `house`; a new time zone is announced to those who keep local days.
-
-    Raises ValidationError.
-    """
-    before = House.objects.select_for_update().get(pk=house.pk)
+    """Save `changes` to `house`. Raises ValidationError."""
     for field, value in changes.items():
         setattr(house, field, value)
     _save(house, by)
-    if house.time_zone != before.time_zone:
-        zone_edits.announce(house, before.time_zone)
 
 
 def set_enabled(*, house: House, enabled: bool, by: User | None) -> None:

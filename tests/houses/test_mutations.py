@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from apps.accounts.models import User
-from apps.houses import mutations, zone_edits
+from apps.houses import mutations
 from apps.houses.credentials import verify
 from apps.houses.models import House
 
@@ -77,29 +77,6 @@ def test_an_edit_is_saved_with_who_made_it(house_a: House, alice: User) -> None:
     newest = house_a.history.latest()
     assert (house_a.label, house_a.latitude) == ("Renamed", 50.5)
     assert (newest.label, newest.history_user) == ("Renamed", alice)
-
-
-def test_a_new_time_zone_is_announced_in_the_same_transaction(
-    house_a: House, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard: list[tuple[House, str]] = []
-    monkeypatch.setattr(zone_edits, "_listeners", [])
-    zone_edits.listen(lambda house, old: heard.append((house, old)))
-    mutations.update_house(house=house_a, by=alice, label="Same zone")
-    mutations.update_house(house=house_a, by=alice, time_zone="Europe/Paris")
-    assert heard == [(house_a, "Europe/Brussels")]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_listener_that_fails_undoes_the_zone_edit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(house: House, old_zone: str) -> None:
-        raise RuntimeError("no")
-
-    house, _ = mutations.create_house(by=None, name="mill")
-    monkeypatch.setattr(zone_edits, "_listeners", [fail])
-    with pytest.raises(RuntimeError):
-        mutations.update_house(house=house, by=None, time_zone="Europe/Paris")
-    assert House.objects.get().time_zone == "UTC"
 
 
 def test_disabling_is_on_record(house_a: House, alice: User) -> None:
