@@ -9,6 +9,7 @@ class DeskConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.desk import checks
+        from config import celery  # noqa: F401  so that tasks sent from here go to our broker
 
         register(checks.admin_actions)
 

@@ -135,8 +135,8 @@ def _meter(house: House, port: int) -> Device:
 def _write_bundle(house: House, url: str) -> None:
     """Keep the agent's key over restarts; give it a new one when it has none that works."""
     path = bundle_file()
-    key = json.loads(path.read_text())["key"] if path.exists() else None
-    usable = key and house.credentials.filter(digest=credentials.digest(key), revoked_at=None).exists()
+    key: str = json.loads(path.read_text())["key"] if path.exists() else ""
+    usable = house.credentials.filter(digest=credentials.digest(key), revoked_at=None).exists()
     bundle = credentials.Bundle(house.name, url, key) if usable else credentials.issue(house=house)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
