@@ -9,9 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from config.embedded import free_port
 from config.keeper import Services
 from config.layout import Layout
 from config.processes import wait_until
+from tests.config.installations import Installation, all_gone, family, manage
 from tests.config.processes import ROOT, assert_none_left, belonging_to, clean_environment, kill
 
 pytestmark = pytest.mark.slow
@@ -38,81 +36,6 @@ print("usable")
 """
 
 
-class Up:
-    """A running `up` in a folder of its own, with all it printed so far."""
-
-    def __init__(self, var: Path, port: int) -> None:
-        self.var = var
-        self.port = port
-        self.process = manage(var, "up", "--port", str(port))
-        self.output = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output += line
-
-    def says(self, text: str) -> bool:
-        """Wait for these words; false when it ended, or a minute passed, without them."""
-        wait_until(lambda: text in self.output or self.process.poll() is not None, seconds=60)
-        return text in self.output
-
-    def answers(self) -> bool:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/", timeout=5).close()
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
-            return False
-        return True
-
-    def wait(self) -> int:
-        status = self.process.wait(timeout=30)
-        self._reader.join(timeout=5)
-        return status
-
-    def children(self, *words: str) -> set[int]:
-        """Pids of our direct children whose command line has all these words."""
-        return {pid for pid in _children(self.process.pid) if all(word in _words(pid) for word in words)}
-
-
-def manage(var: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), *arguments],
-        cwd=var.parent,
-        env=clean_environment(WATTDESK_VAR=str(var), PYTHONUNBUFFERED="1", **environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _words(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
-
-
-def family(pid: int) -> set[int]:
-    """A process with all its descendants."""
-    return {pid}.union(*(family(child) for child in _children(pid)))
-
-
-def all_gone(pids: set[int]) -> bool:
-    return not any(_words(pid) for pid in pids)
-
-
 @pytest.fixture(scope="module")
 def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the static files of the first `up` are kept for the others, which saves them seconds."""
@@ -120,12 +43,12 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def up(tmp_path: Path, static: Path) -> Iterator[Up]:
+def up(tmp_path: Path, static: Path) -> Iterator[Installation]:
     var = tmp_path / "var"
     if static.exists():
         shutil.copytree(static, var / "static")
-    command = Up(var, free_port())
-    assert command.says(f"answers at http://127.0.0.1:{command.port}"), command.output
+    command = Installation("up", var, free_port())
+    assert command.says(f"answers at {command.url}"), command.output
     if not static.exists():
         shutil.copytree(var / "static", static)
     yield command
@@ -135,7 +58,7 @@ def up(tmp_path: Path, static: Path) -> Iterator[Up]:
     assert_none_left(tmp_path)
 
 
-def test_sigterm_stops_web_worker_beat_and_servers(up: Up) -> None:
+def test_sigterm_stops_web_worker_beat_and_servers(up: Installation) -> None:
     pids = family(up.process.pid)
     assert len(up.children("gunicorn")) == len(up.children("celery", "worker")) == 1
     assert len(up.children("celery", "beat")) == 1
@@ -147,7 +70,7 @@ def test_sigterm_stops_web_worker_beat_and_servers(up: Up) -> None:
     assert not belonging_to(up.var)
 
 
-def test_a_killed_up_leaves_nobody(up: Up) -> None:
+def test_a_killed_up_leaves_nobody(up: Installation) -> None:
     pids = family(up.process.pid)
 
     kill(up.process.pid)
@@ -157,7 +80,7 @@ def test_a_killed_up_leaves_nobody(up: Up) -> None:
     assert_none_left(up.var)
 
 
-def test_killed_children_come_back_and_a_second_up_is_refused(up: Up) -> None:
+def test_killed_children_come_back_and_a_second_up_is_refused(up: Installation) -> None:
     same_port = manage(up.var, "up", "--port", str(up.port))
     other_port = manage(up.var, "up", "--port", str(free_port()))
     for second in (same_port, other_port):
@@ -174,7 +97,7 @@ def test_killed_children_come_back_and_a_second_up_is_refused(up: Up) -> None:
     assert wait_until(up.answers, seconds=20)
 
 
-def test_a_killed_postgres_is_survived_and_a_killed_keeper_ends_all_in_a_sentence(up: Up) -> None:
+def test_a_killed_postgres_is_survived_and_a_killed_keeper_ends_all_in_a_sentence(up: Installation) -> None:
     services = Services.read(Layout(up.var))
 
     kill(services.postgres_pid)
@@ -189,7 +112,7 @@ def test_a_killed_postgres_is_survived_and_a_killed_keeper_ends_all_in_a_sentenc
     assert wait_until(lambda: all_gone(pids - {up.process.pid}), seconds=10)
 
 
-def test_one_off_commands_share_the_servers_and_keep_them(up: Up) -> None:
+def test_one_off_commands_share_the_servers_and_keep_them(up: Installation) -> None:
     shell = subprocess.Popen(
         [sys.executable, "manage.py", "shell", "-v0", "-c", LATE_QUERY],
         cwd=ROOT,

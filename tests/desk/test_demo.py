@@ -1,0 +1,162 @@
+"""The demo as a newcomer starts it, stops it, kills it and starts it again."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from django.core.management import CommandError
+
+from apps.accounts.models import User
+from apps.accounts.passwords import DEMO_PASSWORD
+from apps.desk import demo
+from apps.devices.models import Device
+from apps.houses.models import House
+from apps.readings import store
+from apps.readings.models import Series
+from collectors.simulation.egauge import REGISTERS
+from config.embedded import free_port
+from config.processes import wait_until
+from tests.config.installations import Installation, all_gone, family
+from tests.config.processes import assert_none_left, kill
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR_MS = 3_600_000
+URL = "http://127.0.0.1:8000"
+
+
+def ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def stamps_of(field: str = "A.Solar") -> list[int]:
+    series = Series.objects.get(source__name="egauge", field=field)
+    samples = store.read([series.pk], start=0, end=ms(NOW + 30 * DAY))[series.pk]
+    stamps: list[int] = samples.stamps.tolist()
+    return stamps
+
+
+@pytest.fixture
+def house(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The demo's house, made at NOW; four days of history stand for its two weeks."""
+    settings.VAR = tmp_path
+    monkeypatch.setattr(demo, "HISTORY", 4 * DAY)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    return demo.seed(now=NOW, url=URL, meter_port=8081)
+
+
+class TestSeed:
+    def test_the_balance_of_power_holds_in_what_is_stored(self, house: House) -> None:
+        names = ["A.Solar", "A.Battery", "A.GridPower", "A.EV", "A.Load"]
+        series = {s.field: s.pk for s in Series.objects.filter(source__house=house, field__in=names)}
+        found = store.read(list(series.values()), start=0, end=ms(NOW))
+        solar, battery, grid, ev, load = (found[series[name]].values for name in names)
+        assert len(solar) > 25_000
+        assert abs(solar + battery - grid + ev + load).max() < 1e-3  # the meter's signs: export and use swap
+
+    def test_the_history_reaches_up_to_now_with_one_gap(self, house: House) -> None:
+        stamps = stamps_of()
+        waits = [after - before for before, after in pairwise(stamps)]
+        assert ms(NOW) - stamps[-1] <= 10_000
+        assert stamps[0] - ms(NOW - 4 * DAY) <= 10_000
+        assert [round(wait / HOUR_MS, 1) for wait in waits if wait > 60_000] == [4.0]
+
+    def test_a_second_start_fills_in_only_what_was_missed(self, house: House) -> None:
+        before = stamps_of()
+        again = demo.seed(now=NOW + timedelta(hours=1), url=URL, meter_port=8082)
+        after = stamps_of()
+        assert again == house
+        assert after[: len(before)] == before
+        assert after[-1] - before[-1] > 0.99 * HOUR_MS
+        assert Device.objects.get().config["ip"] == "127.0.0.1:8082"
+
+    def test_the_agents_key_stays_over_restarts_and_is_private(self, house: House) -> None:
+        first = demo.bundle_file().read_text()
+        demo.seed(now=NOW, url=URL, meter_port=8081)
+        assert demo.bundle_file().read_text() == first
+        assert demo.bundle_file().stat().st_mode & 0o777 == 0o600
+        house.credentials.all().delete()
+        demo.seed(now=NOW, url=URL, meter_port=8081)
+        assert demo.bundle_file().read_text() != first
+
+    def test_the_meter_declares_what_the_history_holds(self, house: House) -> None:
+        declared = {field.name for field in Device.objects.get().fields()}
+        assert declared >= set(REGISTERS)
+        assert not Series.objects.filter(unit="").exclude(field__startswith="_").exists()
+
+    def test_clearing_removes_houses_people_and_the_key(self, house: House) -> None:
+        demo.clear()
+        assert not House.objects.exists()
+        assert not User.objects.exists()
+        assert not demo.bundle_file().exists()
+
+    def test_a_house_with_people_of_its_own_is_left_alone(self, alice: User) -> None:
+        with pytest.raises(CommandError, match="users of its own"):
+            demo.refuse_a_real_installation()
+
+
+class Visitor(requests.Session):
+    """Somebody's browser at an address."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def log_in(self, email: str) -> requests.Response:
+        address = f"{self.url}/accounts/login/"
+        page = self.get(address, timeout=10)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token
+        form = {"username": email, "password": DEMO_PASSWORD, "csrfmiddlewaretoken": token[1]}
+        return self.post(address, form, headers={"Referer": address}, timeout=10)
+
+    def load(self) -> Any:
+        """The card that never stands still."""
+        house = self.get(f"{self.url}/api/v1/houses/", timeout=10).json()[0]
+        answer = self.get(f"{self.url}/houses/{house['id']}/live/", timeout=10).json()
+        return next(card["value"] for card in answer["cards"] if card["role"] == "load")
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "var"
+    assert_none_left(tmp_path)
+
+
+def started(var: Path) -> Installation:
+    demo_run = Installation("demo", var, free_port())
+    assert demo_run.says(f"answers at {demo_run.url}"), demo_run.output
+    return demo_run
+
+
+@pytest.mark.slow
+def test_the_demo_comes_alive_and_leaves_nobody_however_it_ends(var: Path) -> None:
+    begun = time.monotonic()
+    first = started(var)
+    visitor = Visitor(first.url)
+    assert visitor.log_in("owner@wattdesk.example").url == f"{first.url}/"
+    assert time.monotonic() - begun < 60
+    seen = visitor.load()
+    assert wait_until(lambda: visitor.load() != seen, seconds=20)
+    assert "owner@wattdesk.example" in first.output
+    first.process.terminate()
+    assert first.wait() == 143
+    assert_none_left(var)
+
+    second = started(var)
+    operator = Visitor(second.url)
+    operator.log_in("operator@wattdesk.example")
+    assert operator.get(f"{second.url}/admin/", timeout=10).status_code == 200
+    pids = family(second.process.pid)
+    kill(second.process.pid)
+    second.wait()
+    assert wait_until(lambda: all_gone(pids), seconds=10)
+    assert_none_left(var)
