@@ -28,7 +28,7 @@ def prepare() -> None:
         servers.ensure(var, testing=True)
         if servers.held() is None:  # no keeper of ours that would clear up
             atexit.register(shutil.rmtree, var, ignore_errors=True)
-    (Path(os.environ["WATTDESK_VAR"]) / "static").mkdir(parents=True, exist_ok=True)  # whitenoise warns without
+    (Path(os.environ["WATTDESK_VAR"]) / "static").mkdir(parents=True, exist_ok=True)  # for whitenoise
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's driver runs a loop in the tests' thread
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
