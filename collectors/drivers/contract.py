@@ -6,12 +6,13 @@ A kind of device is one folder here. Its package exports
 * ``Config``: a subclass of :class:`Config`, one attribute per setting;
 * ``EXAMPLE``: a configuration, as a plain dict, that operators can start from;
 * ``fields(config)``: the list of :class:`Field` that its readings carry under that configuration;
-* ``Driver(config)``: with ``read()`` and ``act(data)``, see :class:`Driver`.
+* ``Driver(config)``: with ``read()`` and ``act(data)``, see :class:`Driver`; and with ``memory()`` and
+  ``recall(memory)`` where it has something to remember, see :class:`Remembers`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -137,6 +138,27 @@ class Driver(Protocol):
 
     def act(self, data: Mapping[str, Any]) -> None:
         """Make the device do something and verify that it did. Raises DeviceError."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A driver that must not forget when the program restarts or the device's configuration changes.
+
+    Whoever runs drivers calls ``recall`` once, before the first ``read``, with what ``memory`` said last for
+    the same device (same name and kind), and keeps ``memory()`` after every ``read`` in the same transaction
+    as what that read returned. So an event is neither lost nor told twice, whenever the power goes.
+    """
+
+    def memory(self) -> Mapping[str, Any]:
+        """What to remember: a small JSON object without secrets."""
+        ...
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from what an earlier object of this device remembered.
+
+        What does not fit (another version, another configuration, damage) is ignored, never an error.
+        """
         ...
 
 
