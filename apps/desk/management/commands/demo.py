@@ -2,33 +2,26 @@
 
 import os
 import sys
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandParser
+from django.core.management import CommandParser
 from django.utils import timezone
 
 from apps.accounts.passwords import DEMO_PASSWORD
 from apps.desk import demo
 from apps.desk.running import answers, child, serve
 from apps.houses.models import House
+from config.commands import ExampleCommand
 from config.supervisor import Child
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     help = """Run Wattdesk with a simulated house: its meter answers over HTTP and the edge agent polls it.
 
-The first start makes two weeks of history; later ones fill in what was missed.
-
-example:
-  manage.py demo --port 8001 --fresh"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+The first start makes two weeks of history; later ones fill in what was missed."""
+    example = "demo --port 8001 --fresh"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (8000)")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.houses import credentials
 from apps.houses.models import House
+from config.commands import ExampleCommand
 
 
-class Command(BaseCommand):
-    help = (
-        "Add a credential to a house and print its bundle, the only time it can be seen. "
-        "Example: manage.py issue_credential --house mill > mill.json"
-    )
+class Command(ExampleCommand):
+    help = "Add a credential to a house and print its bundle, the only time it can be seen."
+    example = "issue_credential --house mill > mill.json"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--house", required=True, metavar="H", help="the name of the house")
