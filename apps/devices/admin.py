@@ -19,8 +19,8 @@ from apps.devices import panes
 from apps.devices.forms import DeviceForm
 from apps.devices.models import Device, EdgeUnit, Event
 from apps.devices.mutations import update_device
-from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
-from apps.readings.admin import ReadOnlyAdmin, moment
+from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.readings.admin import moment
 
 
 @admin.register(Device)

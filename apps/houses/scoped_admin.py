@@ -85,6 +85,19 @@ class ScopedAdmin(ModelAdmin):
         raise Http404  # Django would say that it "doesn't exist. Perhaps it was deleted?" on another page
 
 
+class ReadOnlyAdmin(ScopedAdmin):
+    """A list and pages without anything to add, change or delete."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class ScopedHistoryAdmin(SimpleHistoryAdmin, ScopedAdmin):
     """With a history of changes, of visible objects only: simple-history itself shows everybody's."""
 

@@ -10,22 +10,9 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from apps.houses.scoped_admin import ScopedAdmin, VisibleFilter
+from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
 from apps.readings.models import Series, Source
 from apps.readings.series import SeriesConflict, set_unit
-
-
-class ReadOnlyAdmin(ScopedAdmin):
-    """A list and pages without anything to add, change or delete."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def moment(stamp: int | None) -> str | None:
