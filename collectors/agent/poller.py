@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import msgspec
 
 from collectors import drivers
-from collectors.agent.rows import States, event_row
+from collectors.agent.rows import event_row, reading_rows
 from collectors.agent.spool import Row, Spool
+from collectors.agent.states import States
 from collectors.agent.trouble import Trouble
 from collectors.drivers import DeviceError, Reading, ReadResult, Value
 
@@ -85,9 +86,8 @@ class Poller(threading.Thread):
         if not isinstance(result, ReadResult):
             result = ReadResult([Reading(round(self._clock() * 1000), result)])
         name = self.device.name
-        return [self._states.row(name, reading) for reading in result.readings] + [
-            event_row(name, event) for event in result.events
-        ]
+        rows = [row for reading in result.readings for row in reading_rows(name, reading, self._states)]
+        return rows + [event_row(name, event) for event in result.events]
 
     def _failure(self, text: str) -> list[Row]:
         if not self._trouble.begins():

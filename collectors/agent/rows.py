@@ -1,17 +1,14 @@
 """From what drivers return to rows of the spool, and from rows to uploads in columns."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from collectors.agent.spool import Entry, Row
-from collectors.drivers import DeviceError, Event, Reading, Value
-
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-
-State = str | bool
+from collectors.agent.states import States
+from collectors.drivers import Event, Reading
+from collectors.drivers.values import State, as_number
 
 
 class ReadingBody(msgspec.Struct, omit_defaults=True):
@@ -21,37 +18,23 @@ class ReadingBody(msgspec.Struct, omit_defaults=True):
     states: dict[str, State] = {}
 
 
-class States:
-    """The last state of each field of a source, to send one only when it changes."""
+def reading_rows(source: str, reading: Reading, states: States) -> list[Row]:
+    """A reading as rows: its values with the states that changed, and warnings about states, if any.
 
-    def __init__(self) -> None:
-        self._last: dict[str, State] = {}
-
-    def row(self, source: str, reading: Reading) -> Row:
-        """The reading as a row. Raises DeviceError for values that are neither number, text nor boolean."""
-        fields: dict[str, float | None] = {}
-        states: dict[str, State] = {}
-        for name, value in reading.values.items():
-            match as_number(name, value):
-                case str() | bool() as state:
-                    states[name] = state
-                case number:
-                    fields[name] = number
-        changed = {name: state for name, state in states.items() if self._last.get(name) != state}
-        self._last |= changed
-        body = msgspec.json.encode(ReadingBody(fields, changed))
-        return Row(source, int(reading.timestamp), "reading", body)
-
-
-def as_number(name: str, value: Value) -> float | State | None:
-    """A number where there is one, also in text; otherwise the state, and None for what is no value."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return as_number(name, float(value)) if NUMBER.fullmatch(value) else value
-    if isinstance(value, int | float):
-        return float(value) if abs(value) < 1e300 else None  # not so for NaN and infinity either
-    raise DeviceError(f"The driver delivered {name} as {type(value).__name__}, which is no value.")
+    Raises DeviceError for values that are neither number, text nor boolean.
+    """
+    fields: dict[str, float | None] = {}
+    found: dict[str, State] = {}
+    for name, value in reading.values.items():
+        match as_number(name, value):
+            case str() | bool() as state:
+                found[name] = state
+            case number:
+                fields[name] = number
+    changed, warnings = states.changes(int(reading.timestamp), found)
+    body = msgspec.json.encode(ReadingBody(fields, changed))
+    row = Row(source, int(reading.timestamp), "reading", body)
+    return [row, *(event_row(source, event) for event in warnings)]
 
 
 def event_row(source: str, event: Event) -> Row:

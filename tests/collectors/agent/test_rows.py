@@ -1,11 +1,10 @@
 import json
 from typing import Any
 
-import pytest
-
-from collectors.agent.rows import States, as_number, event_row, upload
+from collectors.agent.rows import event_row, reading_rows, upload
 from collectors.agent.spool import Entry, Row
-from collectors.drivers import DeviceError, Event, Reading
+from collectors.agent.states import States
+from collectors.drivers import Event, Reading
 
 
 def entries(*rows: Row) -> list[Entry]:
@@ -14,28 +13,9 @@ def entries(*rows: Row) -> list[Entry]:
 
 def rows(*values: dict[str, Any], source: str = "a") -> list[Row]:
     states = States()
-    return [states.row(source, Reading(n, reading)) for n, reading in enumerate(values)]
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        (1, 1.0), (2.5, 2.5), ("12", 12.0), (" -3.5 ", -3.5), ("1e3", 1000.0), (".5", 0.5), ("7.", 7.0),
-        ("OnGrid", "OnGrid"), ("", ""), ("1_000", "1_000"), ("nan", "nan"), ("0x10", "0x10"), ("٣", "٣"),
-        (True, True), (False, False), (None, None),
-        (float("nan"), None), (float("inf"), None), (10**400, None), ("1e999", None),
-    ],
-)  # fmt: skip
-def test_what_a_value_is(value: Any, number: Any) -> None:
-    found = as_number("x", value)
-    assert found == number
-    assert type(found) is type(number)
-
-
-@pytest.mark.parametrize("value", [{}, [], b"x", object()])
-def test_what_is_no_value_is_an_error_that_names_the_field(value: Any) -> None:
-    with pytest.raises(DeviceError, match="Pac"):
-        as_number("Pac", value)
+    return [
+        row for n, reading in enumerate(values) for row in reading_rows(source, Reading(n, reading), states)
+    ]
 
 
 def test_a_state_is_sent_when_it_changes() -> None:
