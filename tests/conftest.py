@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests import environment
 
 environment.prepare()  # before anything imports a model
 
-pytest_plugins = ["tests.people"]
+pytest_plugins = ["tests.people", "tests.browser"]  # the second imports the first
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,13 +26,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     missed = sum(environment.NO_CHROMIUM in reason for reason in skipped)
     if missed:
         terminalreporter.write_line(f"{environment.NO_CHROMIUM}, so {missed} browser tests did not run.")
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the machine's Chromium; it has no sandbox for root."""
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return {**browser_type_launch_args, "executable_path": environment.chromium(), "args": sandbox}
 
 
 @pytest.fixture

@@ -7,31 +7,18 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import User
 from apps.houses.models import House
-from tests.people import log_in
+from tests.browser import OpenAs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def complaints(page: Page) -> list[str]:
-    """What the browser wrote to its console; violations of the policy are among it."""
-    heard: list[str] = []
-    page.on("console", lambda message: heard.append(message.text))
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    return heard
-
-
-@pytest.fixture
-def desk(page: Page, live_server: LiveServer, alice: User, complaints: list[str]) -> Page:
+def desk(open_as: OpenAs, alice: User) -> Page:
     """Alice's browser on the first page of the admin."""
-    session = log_in(alice).cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-    page.goto(f"{live_server.url}/admin/")
-    return page
+    return open_as(alice, "/admin/")
 
 
 def test_a_new_house_shows_its_credential_once_to_copy_and_to_download(

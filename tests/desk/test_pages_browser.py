@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import User
 from apps.devices.models import Device
 from apps.devices.mutations import create_device
 from apps.houses.models import House
 from apps.readings import store
-from tests.people import log_in
+from tests.browser import OpenAs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -44,21 +42,9 @@ def report(device: Device, *, solar: float, load: float) -> None:
 
 
 @pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser wrote to its console; violations of the policy are among it."""
-    heard: list[str] = []
-    page.on("console", lambda message: heard.append(message.text))
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    return heard
-
-
-@pytest.fixture
-def shown(page: Page, live_server: LiveServer, bob: User, meter: Device, complaints: list[str]) -> Page:
+def shown(open_as: OpenAs, bob: User, meter: Device) -> Page:
     """House A's page as Bob sees it."""
-    session = log_in(bob).cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-    page.goto(f"{live_server.url}/")
-    return page
+    return open_as(bob, "/")
 
 
 def test_the_page_draws_its_chart_under_the_policy(shown: Page, complaints: list[str]) -> None:
