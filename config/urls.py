@@ -14,5 +14,6 @@ urlpatterns = [
 ]
 
 # Under /api/ an error has the API's shape, elsewhere it is a page.
+handler400 = "apps.accounts.errors.bad_request"
 handler404 = "apps.accounts.errors.page_not_found"
 handler500 = "apps.accounts.errors.server_error"

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from apps.accounts import errors, mutations
+from apps.accounts import errors, lockout, mutations
 from apps.accounts.models import User
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class Credentials(serializers.Serializer[Any]):
     """What a person logs in with."""
 
-    email = serializers.EmailField()
+    email = serializers.EmailField(max_length=254)
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
 
 
@@ -49,7 +49,7 @@ class LogInThrottle(SimpleRateThrottle):
         """None, meaning no limit, for revoking."""
         if request.method != "POST":
             return None
-        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+        return self.cache_format % {"scope": self.scope, "ident": lockout.address(request._request)}
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Whether the address has attempts left. Without a cache nobody is held up; lock-out needs none."""

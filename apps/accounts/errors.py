@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, serializers
@@ -59,6 +59,13 @@ def handler(exception: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The 400 of requests that Django refuses before any view: JSON under /api/, a page elsewhere."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(body("bad_request", "The request cannot be served as it is."), status=400)
+    return defaults.bad_request(request, exception)
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The 404 of addresses that lead nowhere: JSON under /api/, a page elsewhere."""
     if request.path.startswith("/api/"):
@@ -73,7 +80,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
+class TooLarge(exceptions.APIException):
+    """The body is over the limit."""
+
+    status_code = 413
+    default_code = "too_large"
+    default_detail = "The body is too large."
+
+
 def _as_api_exception(exception: Exception) -> Exception:
+    if isinstance(exception, RequestDataTooBig):
+        return TooLarge()
     if isinstance(exception, Http404):
         return exceptions.NotFound()
     if isinstance(exception, PermissionDenied):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from axes.helpers import get_cool_off
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -18,6 +20,24 @@ def username(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str
     """The e-mail tried, in the one spelling that failures are counted under."""
     given = credentials or request.POST
     return str(given.get("username") or given.get("email") or "").strip().lower()
+
+
+def address(request: HttpRequest) -> str | None:
+    """Where a request comes from: what our own proxy says last, else the other end of the connection.
+
+    What stands before it in X-Forwarded-For, or there without a proxy of ours, is anybody's invention.
+    """
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.BEHIND_PROXY else ""
+    told = (forwarded.rpartition(",")[2].strip(), request.META.get("REMOTE_ADDR", ""))
+    return next(filter(_is_address, told), None)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def answer(

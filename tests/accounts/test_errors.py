@@ -53,6 +53,14 @@ def test_an_address_that_leads_nowhere_is_json_under_api_and_a_page_elsewhere(cl
     assert (page.status_code, page["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
+@pytest.mark.django_db
+def test_a_request_refused_before_any_view_is_json_under_api_and_a_page_elsewhere(client: Client) -> None:
+    api = client.get("/api/v1/houses/", headers={"host": "evil.example"})
+    page = client.get("/accounts/login/", headers={"host": "evil.example"})
+    assert (api.status_code, api.json()["error"]["code"]) == (400, "bad_request")
+    assert (page.status_code, page["Content-Type"]) == (400, "text/html; charset=utf-8")
+
+
 def test_a_crash_under_api_is_json_without_details(rf: RequestFactory) -> None:
     response = errors.server_error(rf.get("/api/v1/houses/"))
     assert response.status_code == 500

@@ -6,10 +6,13 @@ from urllib.parse import quote
 
 import pytest
 from axes.models import AccessAttempt
-from django.test import Client
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
+from apps.accounts import lockout
 from apps.accounts.models import User
 from apps.accounts.passwords import DEMO_PASSWORD
 from tests.people import PASSWORD, AsUser
@@ -97,6 +100,46 @@ def test_the_demo_password_opens_nothing_outside_the_demo(
     assert client.post(LOGIN, form).status_code == 302
 
 
+def test_trying_the_demo_password_takes_as_long_for_people_as_for_nobody(
+    bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def counted(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    assert authenticate(username=bob.email, password=DEMO_PASSWORD) is None
+    assert authenticate(username="nobody@example.com", password=DEMO_PASSWORD) is None
+    assert hashed == [DEMO_PASSWORD] * 2
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "forwarded", "address"),
+    [
+        (False, "198.51.100.7", "203.0.113.9"),
+        (True, "198.51.100.7", "198.51.100.7"),
+        (True, "192.0.2.66, 198.51.100.7", "198.51.100.7"),
+        (True, "2001:db8::7", "2001:db8::7"),
+        (True, "198.51.100.7, unknown", "203.0.113.9"),
+        (True, None, "203.0.113.9"),
+    ],
+)
+def test_a_proxys_word_counts_only_behind_one(
+    rf: RequestFactory, settings: Settings, behind_proxy: bool, forwarded: str | None, address: str
+) -> None:
+    settings.BEHIND_PROXY = behind_proxy
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    request = rf.get("/", REMOTE_ADDR="203.0.113.9", headers=headers)
+    assert lockout.address(request) == address
+
+
+def test_a_socket_without_address_has_none(rf: RequestFactory) -> None:
+    assert lockout.address(rf.get("/", REMOTE_ADDR="")) is None
+
+
 @pytest.mark.usefixtures("clean_cache")
 class TestLockOut:
     """Five wrong passwords for one e-mail from one address lock both together out for a while."""
@@ -131,6 +174,16 @@ class TestLockOut:
     ) -> None:
         self.fail(client, bob.email, 5)
         response = client.post(LOGIN, {"username": charlie.email, "password": PASSWORD})
+        assert response.status_code == 302
+
+    def test_people_behind_one_proxy_do_not_lock_each_other_out(
+        self, client: Client, bob: User, settings: Settings
+    ) -> None:
+        settings.BEHIND_PROXY = True
+        client.defaults["HTTP_X_FORWARDED_FOR"] = "198.51.100.7"
+        self.fail(client, bob.email, 5)
+        client.defaults["HTTP_X_FORWARDED_FOR"] = "198.51.100.8"
+        response = client.post(LOGIN, {"username": bob.email, "password": PASSWORD})
         assert response.status_code == 302
 
     def test_a_success_forgets_the_failures(self, client: Client, bob: User) -> None:

@@ -93,10 +93,19 @@ def test_a_wrong_password_is_401(bob: User, password: str) -> None:
         ([], (400, "invalid", None)),
         ("{", (400, "malformed", None)),
         ('{"email": NaN}', (400, "malformed", None)),
+        ("[" * 200_000, (400, "malformed", None)),
+        (
+            {"email": f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.com", "password": "x"},
+            (400, "max_length", "email"),
+        ),
     ],
 )
 def test_what_makes_no_sense_is_400_and_says_where(body: Any, expected: tuple[int, str, str | None]) -> None:
     assert error(post(body)) == expected
+
+
+def test_a_huge_body_is_413() -> None:
+    assert error(post({"email": "bob@example.com", "password": "x" * 3_000_000})) == (413, "too_large", None)
 
 
 def test_a_form_is_not_json() -> None:
@@ -132,6 +141,16 @@ def test_attempts_for_many_people_are_throttled(bob: User) -> None:
     response = post({"email": bob.email, "password": PASSWORD})
     assert error(response) == (429, "throttled", None)
     assert int(response["Retry-After"]) > 0
+
+
+def test_a_forged_forwarding_header_does_not_escape_the_throttle(bob: User) -> None:
+    statuses = [
+        post(
+            {"email": f"{n}@example.com", "password": "x"}, **{"x-forwarded-for": f"192.0.2.{n}"}
+        ).status_code
+        for n in range(21)
+    ]
+    assert statuses == [401] * 20 + [429]
 
 
 def test_a_person_may_have_fifty_tokens_and_expired_ones_do_not_count(bob: User) -> None:
