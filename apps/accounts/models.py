@@ -97,7 +97,8 @@ class User(AbstractBaseUser):
 
     def check_password(self, raw_password: str | None) -> bool:
         """Whether it is theirs. The demo's published password, even if stored, opens nothing elsewhere."""
-        return usable(raw_password) and super().check_password(raw_password)
+        # In this order: a quick answer would tell that somebody of that e-mail exists.
+        return super().check_password(raw_password) and usable(raw_password)
 
     @property
     def is_staff(self) -> bool:

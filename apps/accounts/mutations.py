@@ -45,6 +45,7 @@ def update_user(*, user: User, by: User | None, **changes: Unpack[Changes]) -> N
     _save(user, by)
 
 
+@transaction.atomic
 def set_password(*, user: User, password: str) -> None:
     """Give `user` a password; their tokens, links and other sessions end."""
     user.set_password(password)
