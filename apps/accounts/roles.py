@@ -27,6 +27,7 @@ OPERATOR_PERMISSIONS = frozenset(
         "devices.change_device",
         "devices.view_event",
         "devices.view_edgeunit",
+        "jobs.view_job",
     }
 )
 
