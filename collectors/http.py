@@ -22,6 +22,17 @@ class Answer:
     body: bytes
 
 
+class Bearer(requests.auth.AuthBase):
+    """Sends a token; set as auth so that no ``.netrc`` can put another in its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 def exchange(
     session: requests.Session, request: requests.Request, *, timeout: float, patience: float, limit: int
 ) -> Answer:

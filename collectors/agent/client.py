@@ -7,20 +7,9 @@ import msgspec
 import requests
 
 from collectors.agent.bundle import Bundle
-from collectors.http import Answer, exchange
+from collectors.http import Answer, Bearer, exchange
 
 LONGEST_ANSWER = 8_000_000
-
-
-class Bearer(requests.auth.AuthBase):
-    """Sends the house's key; set as auth so that no ``.netrc`` can put another in its place."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
 
 
 class Client:

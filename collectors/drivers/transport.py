@@ -1,5 +1,12 @@
-"""HTTP as drivers speak it to devices in the house's own network."""
+"""HTTP as drivers speak it: bounded in time and size, without redirects, one request per device at a time."""
 
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+import msgspec
 import requests
 
 from collectors.drivers.contract import DeviceError
@@ -7,6 +14,27 @@ from collectors.http import Answer, NetworkError, exchange
 
 HOST = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)(:[0-9]{1,5})?$"
 """A host name or address with an optional port and nothing else: no scheme, path or user name."""
+
+CLOUD = (
+    r"^(https://[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|http://(127\.0\.0\.1|localhost|\[::1\]))"
+    r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
+)
+"""A server's address with TLS, or one on this machine, without a slash at its end."""
+
+SHORTEST_PAUSE_S, USUAL_PAUSE_S, LONGEST_PAUSE_S = 1, 60, 3600
+
+_turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_turns_lock = threading.Lock()
+
+
+def turn(device: str) -> threading.Lock:
+    """The lock of a device's address: whoever holds it is the only one with a request under way.
+
+    A driver whose configuration was just replaced may still be waiting for an answer when its successor
+    begins; small devices lose both requests then.
+    """
+    with _turns_lock:
+        return _turns.setdefault(device, threading.Lock())
 
 
 def local_session(auth: requests.auth.AuthBase | None = None) -> requests.Session:
@@ -19,15 +47,55 @@ def local_session(auth: requests.auth.AuthBase | None = None) -> requests.Sessio
 
 def get(session: requests.Session, url: str, *, timeout: float, limit: int = 1_000_000) -> bytes:
     """The body of a 200 answer of at most ``limit`` bytes; raises DeviceError for anything else."""
+    return body_of(ask(session, requests.Request("GET", url), timeout=timeout, limit=limit))
+
+
+def ask(session: requests.Session, request: requests.Request, *, timeout: float, limit: int) -> Answer:
+    """The answer, whatever its status; raises DeviceError without a whole one."""
     try:
-        answer = exchange(
-            session, requests.Request("GET", url), timeout=timeout, patience=3 * timeout, limit=limit
-        )
+        return exchange(session, request, timeout=timeout, patience=3 * timeout, limit=limit)
     except NetworkError as error:
         raise DeviceError(f"The device cannot be read: {error}.") from error
+
+
+def body_of(answer: Answer) -> bytes:
+    """The body of a 200 answer; raises DeviceError for every other."""
     if answer.status != requests.codes.ok:
         raise DeviceError(_refusal(answer))
     return answer.body
+
+
+def json_of(body: bytes, expected: Any = Any) -> Any:
+    """What JSON says, checked against a type; raises DeviceError where it is none or another thing."""
+    try:
+        return msgspec.json.decode(body, type=expected)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DeviceError("The device's answer is not the JSON that was expected.") from error
+
+
+class Cloud:
+    """A vendor's server: it is asked nothing while it wants a pause."""
+
+    def __init__(
+        self, *, timeout: float, limit: int = 1_000_000, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._timeout, self._limit, self._monotonic = timeout, limit, monotonic
+        self._session = requests.Session()
+        self._rests_until = 0.0
+
+    def ask(self, request: requests.Request) -> Answer:
+        """The answer, whatever its status; raises DeviceError without one, and during a pause."""
+        if self._monotonic() < self._rests_until:
+            raise DeviceError("The server asked for a pause (HTTP 429 or 503).")
+        answer = ask(self._session, request, timeout=self._timeout, limit=self._limit)
+        if answer.status == requests.codes.too_many_requests or "Retry-After" in answer.headers:
+            self._rests_until = self._monotonic() + _pause(answer.headers.get("Retry-After", ""))
+        return answer
+
+
+def _pause(text: str) -> float:
+    seconds = int(text) if text.isdecimal() and len(text) < 10 else USUAL_PAUSE_S
+    return min(max(seconds, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
 
 
 def _refusal(answer: Answer) -> str:

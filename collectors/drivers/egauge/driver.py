@@ -6,16 +6,17 @@ and its readings lie where those of the other devices lie.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from requests.auth import HTTPDigestAuth
 
-from collectors.drivers.contract import DeviceError, Event, Reading, ReadResult, Value, warning
+from collectors.drivers.contract import DeviceError, Reading, ReadResult, Value
 from collectors.drivers.egauge.config import SCALES, Config, Key
 from collectors.drivers.egauge.xml import parse
-from collectors.drivers.transport import get, local_session
+from collectors.drivers.faults import Faults
+from collectors.drivers.transport import get, local_session, turn
 
 LONGEST_GAP_S = 300
 """After a longer gap a mean over all of it would say too little: two reads close together start anew."""
@@ -48,7 +49,8 @@ class Driver:
         self._session = local_session(digest)
         self._url = f"http://{config.ip}/cgi-bin/egauge?ins&tot"
         self._previous: Poll | None = None
-        self._faults: dict[str, str] = {}
+        self._turn = turn(config.ip)
+        self._faults = Faults()
 
     def read(self) -> ReadResult:
         """Means of the configured registers since the previous poll, in kW, V, Hz or A, at full precision.
@@ -56,17 +58,17 @@ class Driver:
         A register that the meter lacks, or that was reset in between, is None, and a WARNING event tells
         when that begins. Raises DeviceError without an answer, or when the meter's clock stands still.
         """
-        earlier, later = self._two_polls()
+        with self._turn:
+            earlier, later = self._two_polls()
         values: dict[str, Value] = {}
         faults: dict[str, str] = {}
         for key in self._config.registers():
             try:
                 values[key.name] = mean(key, earlier, later)
             except DeviceError as fault:
-                values[key.name], faults[key.name] = None, str(fault)
+                values[key.name], faults[key.name] = None, f"Register {key.name} {fault}."
         values["_length"] = (later.clock - earlier.clock) * 1000
-        events = list(self._new_faults(faults, later.timestamp))
-        return ReadResult([Reading(later.timestamp, values)], events)
+        return ReadResult([Reading(later.timestamp, values)], self._faults.news(faults, later.timestamp))
 
     def act(self, data: Mapping[str, Any]) -> None:
         """A meter only measures: always raises DeviceError."""
@@ -86,12 +88,6 @@ class Driver:
         clock, registers = parse(body)
         self._previous = Poll(clock, registers, self._monotonic(), round(self._clock() * 1000))
         return self._previous
-
-    def _new_faults(self, faults: dict[str, str], timestamp: int) -> Iterator[Event]:
-        known, self._faults = self._faults, faults
-        for name, text in faults.items():
-            if known.get(name) != text:
-                yield warning(timestamp, f"Register {name} {text}.")
 
 
 def mean(key: Key, earlier: Poll, later: Poll) -> float:

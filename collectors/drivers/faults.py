@@ -1,0 +1,17 @@
+"""Telling of what is wrong with parts of a device once, not at every read."""
+
+from collections.abc import Mapping
+
+from collectors.drivers.contract import Event, warning
+
+
+class Faults:
+    """What was wrong at the last read, part by part."""
+
+    def __init__(self) -> None:
+        self._known: Mapping[str, str] = {}
+
+    def news(self, faults: Mapping[str, str], timestamp: int) -> list[Event]:
+        """WARNING events (at ``timestamp``, ms) for the parts whose text was not the same last time."""
+        known, self._known = self._known, dict(faults)
+        return [warning(timestamp, text) for part, text in faults.items() if known.get(part) != text]
