@@ -79,13 +79,16 @@ def _links(model: type[models.Model]) -> list[Any]:
 
 
 def _way_to(model: type[models.Model], house: House) -> dict[str, Any]:
-    """The argument that ties an object of `model` to the house, by itself or through what it hangs on."""
-    for field in _links(model):
+    """What ties an object of `model` to the house: by itself, through what it hangs on, or whose it is."""
+    for field in model._meta.concrete_fields:
         if field.related_model is House:
             return {field.name: house}
     for field in _links(model):
         if hasattr(field.related_model._default_manager, "visible_to"):
             return {field.name: object_of(field.related_model, house)}
+    for field in model._meta.concrete_fields:
+        if field.related_model is User:
+            return {field.name: house.members.first() or object_of(User, house)}
     raise AssertionError(f"{label(model)} is visible to some, but nothing in it leads to a house.")
 
 

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from apps.desk.admin import houses, people, third_party
+from apps.desk.admin import houses, jobs, people, third_party
 
-__all__ = ["houses", "people"]
+__all__ = ["houses", "jobs", "people"]
 
 # The desk is the last app, so all others have registered their pages.
 third_party.restyle(admin.site)
