@@ -15,6 +15,28 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Look:
+    """How a role is spoken of: its title, and what more than, about and less than zero mean."""
+
+    title: str
+    positive: str
+    zero: str
+    negative: str
+    directed: bool = False
+    """Whether the word says the sign, so that the number need not."""
+
+
+LOOKS = {
+    "solar": Look("Solar", "generating", "idle", "drawing"),
+    "battery": Look("Battery", "discharging", "idle", "charging", directed=True),
+    "ev": Look("EV", "charging", "idle", "discharging"),
+    "load": Look("Load", "consuming", "idle", "feeding in"),
+    "grid": Look("Grid", "importing", "balanced", "exporting", directed=True),
+}
+"""The cards and traces, in the page's order."""
+
+
+@dataclass(frozen=True)
 class RoleField:
     """A field with a role. Value × `factor` follows the house's convention.
 
@@ -40,6 +62,11 @@ def role_fields(house: House) -> list[RoleField]:
         .prefetch_related("source__series")
     )
     return [role_field for device in devices for role_field in _of_device(device)]
+
+
+def with_role(fields: Iterable[RoleField], role: str) -> list[RoleField]:
+    """Those of `fields` that have the role."""
+    return [field for field in fields if field.role == role]
 
 
 def _of_device(device: Device) -> Iterable[RoleField]:

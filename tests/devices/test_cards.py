@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.devices.live import Card, ago, cards, power_text, state_of
+from apps.devices import cards
+from apps.devices.cards import Card, ago, power_text, state_of
 from apps.devices.roles import RoleField
 from apps.readings.models import Series
 
@@ -28,7 +29,7 @@ def field(
 
 
 def one_card(role: str, value: float | str | bool, *, factor: float = 1.0, age: int = SECOND) -> Card:
-    (card,) = cards([field(role, factor=factor)], {1: {"P": (NOW - age, value)}}, now=NOW)
+    (card,) = cards.of([field(role, factor=factor)], {1: {"P": (NOW - age, value)}}, now=NOW)
     return card
 
 
@@ -112,7 +113,7 @@ def test_an_offline_device_shows_no_number() -> None:
 
 
 def test_a_device_that_never_reported_is_offline_without_age() -> None:
-    (card,) = cards([field("solar")], {1: {}}, now=NOW)
+    (card,) = cards.of([field("solar")], {1: {}}, now=NOW)
 
     assert (card.state, card.value, card.timestamp) == ("offline", None, None)
     assert card.as_json(NOW)["age"] is None
@@ -128,7 +129,7 @@ def test_devices_of_one_role_add_up_and_the_oldest_gives_the_age() -> None:
     fields = [field("solar", source=1), field("solar", source=2, factor=0.001)]
     newest = {1: {"P": (NOW - 3 * SECOND, 1.5)}, 2: {"P": (NOW - 8 * SECOND, 500.0)}}
 
-    (card,) = cards(fields, newest, now=NOW)
+    (card,) = cards.of(fields, newest, now=NOW)
 
     assert (card.value, card.timestamp, card.state) == (2.0, NOW - 8 * SECOND, "fresh")
 
@@ -136,7 +137,7 @@ def test_devices_of_one_role_add_up_and_the_oldest_gives_the_age() -> None:
 def test_without_one_of_two_devices_the_card_is_stale_and_shows_no_half_sum() -> None:
     fields = [field("solar", source=1), field("solar", source=2)]
 
-    (card,) = cards(fields, {1: {"P": (NOW, 1.5)}, 2: {}}, now=NOW)
+    (card,) = cards.of(fields, {1: {"P": (NOW, 1.5)}, 2: {}}, now=NOW)
 
     assert (card.state, card.value, card.missing) == ("stale", None, ["device2"])
     assert card.as_json(NOW)["note"] == "Nothing from device2"
@@ -146,7 +147,7 @@ def test_one_stale_device_of_two_makes_the_card_stale_and_keeps_the_sum() -> Non
     fields = [field("solar", source=1), field("solar", source=2)]
     newest = {1: {"P": (NOW, 1.5)}, 2: {"P": (NOW - 2 * MINUTE, 1.0)}}
 
-    (card,) = cards(fields, newest, now=NOW)
+    (card,) = cards.of(fields, newest, now=NOW)
 
     assert (card.state, card.value, card.missing) == ("stale", 2.5, [])
 
@@ -154,14 +155,14 @@ def test_one_stale_device_of_two_makes_the_card_stale_and_keeps_the_sum() -> Non
 def test_a_role_that_no_device_declares_has_no_card_and_the_order_is_fixed() -> None:
     fields = [field("grid", name="G"), field("solar", name="S"), field("soc", name="C")]
 
-    assert [card.role for card in cards(fields, {1: {}}, now=NOW)] == ["solar", "grid"]
+    assert [card.role for card in cards.of(fields, {1: {}}, now=NOW)] == ["solar", "grid"]
 
 
 def test_the_battery_card_carries_the_mean_state_of_charge() -> None:
     fields = [field("battery"), field("soc", name="A"), field("soc", name="B")]
     newest = {1: {"P": (NOW, -1.0), "A": (NOW, 60.0), "B": (NOW, 70.5)}}
 
-    (card,) = cards(fields, newest, now=NOW)
+    (card,) = cards.of(fields, newest, now=NOW)
 
     assert card.soc == 65.2
 
@@ -170,7 +171,7 @@ def test_a_state_of_charge_from_yesterday_is_left_out() -> None:
     fields = [field("battery"), field("soc", name="A")]
     newest = {1: {"P": (NOW, -1.0), "A": (NOW - 24 * HOUR, 60.0)}}
 
-    (card,) = cards(fields, newest, now=NOW)
+    (card,) = cards.of(fields, newest, now=NOW)
 
     assert card.soc is None
 

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from apps.devices.live import chart, local_texts
+from apps.devices.chart import local_texts, today
 from apps.devices.models import Device
 from apps.devices.mutations import create_device
 from apps.devices.roles import role_fields
@@ -44,7 +44,7 @@ def feed(device: Device, begin: int, end: int, *, step: int = MINUTE, **values: 
 
 
 def figure(house: House, now: datetime) -> dict[str, Any]:
-    made = chart(house, role_fields(house), now=now)
+    made = today(house, role_fields(house), now=ms(now))
     go.Figure(made)  # raises for anything Plotly does not know
     return made
 

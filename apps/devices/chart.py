@@ -1,0 +1,91 @@
+"""The chart of a house's page: today's power by role.
+
+Powers are in kW and the house's convention (see `roles`); instants are Unix milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.devices.roles import LOOKS, RoleField, with_role
+from apps.houses.models import House
+from apps.readings import bins, calendar
+
+Array = NDArray[np.float64]
+
+
+def today(house: House, fields: Sequence[RoleField], *, now: int) -> dict[str, Any]:
+    """A Plotly figure of the powers of the day of `now` (ms) as 5-minute means, from midnight to midnight.
+
+    x is the instant (ms): Plotly knows no zones, and on the day the clocks go back an hour of local times
+    comes twice. The local times travel as texts, at each point and at each tick. A gap is null.
+    """
+    begin, end = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, now))
+    known = [field for field in fields if field.role in LOOKS]
+    means = bins.binned_means(
+        [field.series for field in known], zone=house.time_zone, every="5m", start=begin, end=now + 1
+    )
+    traces = [
+        _trace(role, [(means[one.series.pk], one.factor) for one in members], house.time_zone)
+        for role in LOOKS
+        if (members := with_role(known, role))
+    ]
+    return {"data": traces, "layout": _layout(house.time_zone, begin, end)}
+
+
+def _trace(role: str, parts: Sequence[tuple[bins.Binned, float]], zone: str) -> dict[str, Any]:
+    starts = parts[0][0].starts.tolist()
+    values = np.sum([part.values * factor for part, factor in parts], axis=0)
+    return {
+        "type": "scatter",
+        "name": LOOKS[role].title,
+        "meta": {"role": role},
+        "x": starts,
+        "y": [round(value, 3) if math.isfinite(value) else None for value in values.tolist()],
+        "text": local_texts(zone, starts),
+        "hovertemplate": "%{text}  %{y:.2f} kW",
+        "connectgaps": False,
+        **_marks(values),
+    }
+
+
+def _marks(values: Array) -> dict[str, Any]:
+    """Lines; a value between two gaps has no line to be on and is a dot."""
+    present = np.concatenate(([False], np.isfinite(values), [False]))
+    alone = present[1:-1] & ~present[:-2] & ~present[2:]
+    if not alone.any():
+        return {"mode": "lines"}
+    return {"mode": "lines+markers", "marker": {"size": np.where(alone, 5, 0).tolist()}}
+
+
+def local_texts(zone: str, instants: Sequence[int]) -> list[str]:
+    """Instants (ms) as local hours and minutes, with the zone's abbreviation when that changes among them."""
+    local = [datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)) for instant in instants]
+    changes = len({moment.utcoffset() for moment in local}) > 1
+    return [moment.strftime("%H:%M %Z" if changes else "%H:%M") for moment in local]
+
+
+def _layout(zone: str, begin: int, end: int) -> dict[str, Any]:
+    hours = calendar.edges(zone, "1h", begin, end).tolist()
+    return {
+        "xaxis": {
+            "type": "linear",
+            "range": [begin, end],
+            "tickmode": "array",
+            "tickvals": hours,
+            "ticktext": [text[:5] for text in local_texts(zone, hours)],
+            "title": {"text": f"Local time, {zone}"},
+        },
+        "yaxis": {"title": {"text": "kW"}, "fixedrange": True, "zeroline": True},
+        "hovermode": "x",
+        "showlegend": False,
+        # The zoom survives a refresh within the day.
+        "uirevision": begin,
+    }
