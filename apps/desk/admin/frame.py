@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from apps.desk.titles import title_of
+
 # The group of each app; apps not named here are the machinery's.
 GROUPS = {
     "houses": "Houses",
@@ -43,13 +45,6 @@ ICONS = {
     "django_celery_beat.crontabschedule": "calendar_month",
     "django_celery_beat.intervalschedule": "timer",
 }
-# Where a library's name for a thing says little.
-TITLES = {
-    "knox.authtoken": "API tokens",
-    "axes.accessattempt": "Failed log-ins",
-    "axes.accesslog": "Log-ins",
-    "django_celery_beat.periodictask": "Scheduled tasks",
-}
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -79,6 +74,5 @@ def favicon(request: HttpRequest) -> str:
 
 
 def _link(model: dict[str, Any]) -> dict[str, Any]:
-    label = model["model"]._meta.label_lower
-    title = TITLES.get(label, model["name"])
-    return {"title": title, "icon": ICONS.get(label, "list"), "link": model["admin_url"]}
+    icon = ICONS.get(model["model"]._meta.label_lower, "list")
+    return {"title": title_of(model["model"]), "icon": icon, "link": model["admin_url"]}

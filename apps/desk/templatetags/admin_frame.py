@@ -1,0 +1,61 @@
+"""The line on top of every admin page: where one is, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.db.models.options import Options
+from django.template.context import Context
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from apps.desk.titles import title_of
+
+register = template.Library()
+
+# The pages below an object's own, by the last word of their names.
+BELOW = {"history": "History", "delete": "Delete", "simple_history": "Earlier version"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A page on the way; `url` is empty for the page one is on."""
+
+    title: str
+    url: str = ""
+
+
+@register.simple_tag(takes_context=True)
+def trail(context: Context) -> list[Step]:
+    """The way from a list to this page: “Houses”, “Demo house”, “History”."""
+    opts = context.get("opts")
+    if opts is None:
+        return [Step(context.get("title") or "")]
+    steps = [Step(title_of(opts.model), _list_url(opts)), *_below_list(context, opts)]
+    return [*steps[:-1], Step(steps[-1].title)]
+
+
+def _below_list(context: Context, opts: Options[Any]) -> list[Step]:
+    found = context.get("original") or context.get("object")
+    if isinstance(found, Model):
+        below = _page_below(context, opts)
+        return [Step(str(found), _object_url(found)), *([Step(below)] if below else [])]
+    return [Step(capfirst(f"add {opts.verbose_name}"))] if "adminform" in context else []
+
+
+def _page_below(context: Context, opts: Options[Any]) -> str | None:
+    match = context["request"].resolver_match
+    page = match.url_name.removeprefix(f"{opts.app_label}_{opts.model_name}_") if match else ""
+    return BELOW.get(page)
+
+
+def _list_url(opts: Options[Any]) -> str:
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+
+
+def _object_url(found: Model) -> str:
+    opts = found._meta
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[found.pk])
