@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.devices.cards import ago
 from apps.devices.models import Device
 from apps.houses.models import House
 from apps.readings.store import latest
@@ -24,6 +25,12 @@ class Silence:
 
     device: Device
     since: datetime | None
+    now: datetime
+
+    @property
+    def text(self) -> str:
+        """What the page says of it."""
+        return f"silent for {span(self.now - self.since)}" if self.since else "never heard"
 
 
 @dataclass(frozen=True)
@@ -37,9 +44,22 @@ class HouseState:
     now: datetime
 
     @property
-    def fresh(self) -> bool:
-        """Whether the last reading is less than a minute old."""
-        return self.last_reading is not None and self.now - self.last_reading < timedelta(minutes=1)
+    def last_reading_text(self) -> str:
+        """When the last reading was, in words; empty for never."""
+        return _in_words(self.last_reading, self.now) if self.last_reading else ""
+
+    @property
+    def agent_seen(self) -> datetime | None:
+        """When the agent of the house was last heard: what is silent while it speaks is the device."""
+        unit = getattr(self.house, "edge_unit", None)
+        return unit.last_seen_at if unit else None
+
+    @property
+    def agent_text(self) -> str:
+        """The same in words."""
+        return (
+            f"Agent heard {_in_words(self.agent_seen, self.now)}" if self.agent_seen else "Agent never heard"
+        )
 
     @property
     def verdict(self) -> str:
@@ -64,7 +84,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def house_states(user: User, now: datetime) -> list[HouseState]:
     """How the houses `user` sees are doing. Three queries, however many houses and devices there are."""
-    houses = list(House.objects.visible_to(user))
+    houses = list(House.objects.visible_to(user).select_related("edge_unit"))
     devices = _devices_by_house(houses)
     newest = _newest([device.pk for found in devices.values() for device in found])
     states = [_state(house, devices[house.pk], newest, now) for house in houses]
@@ -89,7 +109,7 @@ def _newest(sources: list[int]) -> dict[int, datetime]:
 def _state(house: House, devices: list[Device], newest: dict[int, datetime], now: datetime) -> HouseState:
     heard = [newest[device.pk] for device in devices if device.pk in newest]
     silences = [
-        Silence(device, newest.get(device.pk)) for device in devices if _is_silent(device, newest, now)
+        Silence(device, newest.get(device.pk), now) for device in devices if _is_silent(device, newest, now)
     ]
     return HouseState(house, len(devices), max(heard, default=None), silences, now)
 
@@ -101,3 +121,12 @@ def _is_silent(device: Device, newest: dict[int, datetime], now: datetime) -> bo
 
 def _instant(stamp: int) -> datetime:
     return datetime.fromtimestamp(stamp / 1000, tz=UTC)
+
+
+def _in_words(moment: datetime, now: datetime) -> str:
+    return "just now" if now - moment < timedelta(minutes=1) else f"{span(now - moment)} ago"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest whole unit, as everywhere else: “7 min”."""
+    return ago(max(0, round(length.total_seconds() * 1000)))

@@ -48,7 +48,7 @@ def test_a_new_house_shows_its_credential_once_to_copy_and_to_download(
 def test_rotating_asks_first_and_then_shows_the_new_credential(
     desk: Page, house_a: House, complaints: list[str]
 ) -> None:
-    desk.get_by_role("link", name="House A").click()
+    desk.get_by_role("link", name="House A", exact=True).click()
     desk.get_by_text("Credentials").first.click()
     desk.get_by_role("link", name="Rotate credentials").click()
     desk.get_by_role("button", name="Rotate").click()
@@ -58,7 +58,7 @@ def test_rotating_asks_first_and_then_shows_the_new_credential(
 
 
 def test_a_credential_is_revoked_from_its_row(desk: Page, house_a: House, complaints: list[str]) -> None:
-    desk.get_by_role("link", name="House A").click()
+    desk.get_by_role("link", name="House A", exact=True).click()
     desk.get_by_text("Credentials").first.click()
     desk.get_by_role("link", name="Add a credential").click()
     desk.get_by_role("button", name="Add", exact=True).click()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from model_bakery import baker
@@ -13,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
 from apps.desk.start import HouseState, house_states
-from apps.devices.models import Device
+from apps.devices.models import Device, EdgeUnit
 from apps.houses.models import House
 from apps.readings.models import Source
 from apps.readings.store import Block, Upload, append
@@ -94,16 +96,73 @@ def test_an_operator_sees_their_houses_only(
     assert "House B" not in text
 
 
+def overview(client: Client) -> str:
+    """What the page says, with single spaces and its links."""
+    return " ".join(client.get(reverse("admin:index")).content.decode().split())
+
+
+@pytest.fixture
+def at_noon() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.mark.usefixtures("at_noon")
 def test_the_page_says_what_is_wrong_and_leads_on(alice: User, house_a: House, as_user: AsUser) -> None:
-    heard(device(house_a, "egauge"), NOW - 10 * MINUTE)
-    text = as_user(alice).get(reverse("admin:index")).content.decode()
+    silent = device(house_a, "egauge")
+    heard(silent, NOW - 10 * MINUTE)
+    text = overview(as_user(alice))
     for part in (
-        "1 of 1 device silent",
+        "1 device silent",
+        "egauge</a> silent for 10 min",
+        "Last reading 10 min ago",
+        "Agent never heard",
+        reverse("admin:devices_device_change", args=[silent.pk]),
         "Europe/Brussels",
         reverse("house", args=[house_a.pk]),
         reverse("admin:houses_house_change", args=[house_a.pk]),
     ):
         assert part in text
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_few_seconds_are_just_now(alice: User, house_a: House, as_user: AsUser) -> None:
+    heard(device(house_a, "egauge"), NOW - timedelta(seconds=59))
+    text = overview(as_user(alice))
+    assert "Last reading just now" in text
+    assert "1 device heard" in text
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_several_devices_are_spoken_of_as_several(alice: User, house_a: House, as_user: AsUser) -> None:
+    heard(device(house_a, "egauge"), NOW)
+    heard(device(house_a, "sonnen"), NOW)
+    assert "All 2 devices heard" in overview(as_user(alice))
+    heard(device(house_a, "powerflex"), NOW - timedelta(days=3))
+    assert "1 of 3 devices silent" in overview(as_user(alice))
+
+
+def test_a_house_without_devices_leads_to_adding_one_to_it(
+    alice: User, house_a: House, as_user: AsUser
+) -> None:
+    assert f"{reverse('admin:devices_device_add')}?house={house_a.pk}" in overview(as_user(alice))
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_waiting_house_says_whether_its_agent_was_heard(
+    alice: User, house_a: House, as_user: AsUser
+) -> None:
+    device(house_a, "egauge")
+    unit = baker.make(EdgeUnit, house=house_a, last_seen_at=None)
+    text = overview(as_user(alice))
+    assert "Agent never heard" in text
+    assert "Start the agent" in text
+
+    unit.last_seen_at = NOW - 2 * MINUTE
+    unit.save(update_fields=["last_seen_at"])
+    text = overview(as_user(alice))
+    assert "Agent heard 2 min ago" in text
+    assert "Start the agent" not in text
 
 
 def test_without_a_house_it_says_what_to_do_next(admin: User, as_user: AsUser) -> None:
