@@ -16,4 +16,4 @@ TITLES = {
 
 def title_of(model: type[Model]) -> str:
     """What a list of `model` is called."""
-    return TITLES.get(model._meta.label_lower) or capfirst(model._meta.verbose_name_plural)
+    return TITLES.get(model._meta.label_lower) or capfirst(str(model._meta.verbose_name_plural))

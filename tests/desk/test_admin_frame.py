@@ -27,7 +27,7 @@ def text(client: Client, address: str) -> str:
 def heading(page: str) -> str:
     """The page's only heading of the first level."""
     [found] = re.findall(r"<h1>(.*?)</h1>", page)
-    return found
+    return str(found)
 
 
 def way_back(page: str) -> dict[str, str]:
