@@ -139,9 +139,9 @@ def _by_day(block: Block) -> Iterator[tuple[int, Stamps, Values]]:
     if days.min() == days.max():
         yield int(days[0]), block.stamps, block.values
         return
-    for day in sorted(set(days.tolist())):
-        own = days == day
-        yield day, block.stamps[own], block.values[:, own]
+    order = np.argsort(days, kind="stable")  # which keeps the order within a day
+    for own in np.split(order, np.flatnonzero(np.diff(days[order])) + 1):
+        yield int(days[own[0]]), block.stamps[own], block.values[:, own]
 
 
 def _newest(block: Block) -> Iterator[tuple[str, tuple[int, float]]]:
