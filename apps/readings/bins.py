@@ -14,8 +14,8 @@ from apps.readings.samples import Samples, Stamps, Values
 
 LENGTH = "_length"  # the reserved field: ms covered before a stamp
 
-# How much is in memory at once, whatever the range: half a year of one series, a day of 180.
-SERIES_DAYS = 180
+# How much is in memory at once, whatever the range: two months of one series, a day of 62.
+SERIES_DAYS = 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +52,22 @@ def integrals(series: Sequence[Series], edges: Stamps) -> dict[int, tuple[Values
 
     Both are (edges - 1,) and may be summed to longer bins. Raises ValueError for counters.
     """
-    if not series:
-        return {}
     lengths = _length_series(series)
-    parts = [_integrals(series, lengths, chunk) for chunk in _chunks(edges, len(series))]
-    return {
-        one.pk: (
-            np.concatenate([part[one.pk][0] for part in parts]),
-            np.concatenate([part[one.pk][1] for part in parts]),
-        )
-        for one in series
-    }
+    together = max(1, SERIES_DAYS * DAY_MS // int(np.diff(edges).max()))
+    groups = [series[first : first + together] for first in range(0, len(series), together)]
+    return {number: sums for group in groups for number, sums in _group(group, lengths, edges).items()}
+
+
+def _group(
+    series: Sequence[Series], lengths: dict[int, int], edges: Stamps
+) -> dict[int, tuple[Values, Stamps]]:
+    bins = edges.size - 1
+    answer = {one.pk: (np.zeros(bins), np.zeros(bins, np.int64)) for one in series}
+    for first, last in _chunks(series, edges):
+        for number, (integral, covered) in _integrals(series, lengths, edges[first : last + 1]).items():
+            answer[number][0][first:last] = integral
+            answer[number][1][first:last] = covered
+    return answer
 
 
 def _length_series(series: Sequence[Series]) -> dict[int, int]:
@@ -74,26 +79,46 @@ def _length_series(series: Sequence[Series]) -> dict[int, int]:
     return dict(found.values_list("source_id", "id"))
 
 
-def _chunks(edges: Stamps, series: int) -> Iterator[Stamps]:
-    """Runs of neighbouring edges, each beginning with the last of the one before."""
-    longest = SERIES_DAYS * DAY_MS // series
-    first = 0
-    while first < edges.size - 1:
+def _chunks(series: Sequence[Series], edges: Stamps) -> Iterator[tuple[int, int]]:
+    """Which bins to work out at once, [first, last), leaving out those that no reading can reach."""
+    longest = SERIES_DAYS * DAY_MS // len(series)
+    first, end = 0, edges.size - 1
+    if edges[-1] - edges[0] > longest:  # only a long range is worth the question
+        first, end = _within_reach(series, edges)
+    while first < end:
         within = int(np.searchsorted(edges, edges[first] + longest, "right")) - 1
-        last = max(first + 1, within)
-        yield edges[first : last + 1]
+        last = min(max(first + 1, within), end)
+        yield first, last
         first = last
+
+
+def _within_reach(series: Sequence[Series], edges: Stamps) -> tuple[int, int]:
+    """The bins [first, last) that what is stored can say anything of."""
+    start, end = store.extent({one.source_id for one in series})
+    before, after = _reach(series)
+    first = int(np.searchsorted(edges, start - after, "right")) - 1
+    last = int(np.searchsorted(edges, end + before, "left"))
+    return max(0, first), min(last, edges.size - 1)
+
+
+def _reach(series: Sequence[Series]) -> tuple[int, int]:
+    """How far (ms) before and after a range readings still shape it."""
+    befores, afters = zip(
+        *(integration.reach(one.kind, max_gap=integration.max_gap(one.cadence)) for one in series),
+        strict=True,
+    )
+    return max(befores), max(afters)
 
 
 def _integrals(
     series: Sequence[Series], lengths: dict[int, int], edges: Stamps
 ) -> dict[int, tuple[Values, Stamps]]:
     gaps = {one.pk: integration.max_gap(one.cadence) for one in series}
-    reaches = [integration.reach(one.kind, max_gap=gaps[one.pk]) for one in series]
+    before, after = _reach(series)
     samples = store.read(
         [*gaps, *lengths.values()],
-        start=int(edges[0]) - max(before for before, _ in reaches),
-        end=int(edges[-1]) + max(after for _, after in reaches) + 1,
+        start=int(edges[0]) - before,
+        end=int(edges[-1]) + after + 1,
     )
     return {
         one.pk: integration.integrate(

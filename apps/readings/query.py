@@ -34,6 +34,15 @@ SELECT 't', source_id, day, id, 0, 0, payload FROM readings_tail
 WHERE source_id = {_SOURCES} AND day BETWEEN %(first)s::int AND %(last)s::int
 """  # noqa: S608  no part of it comes from outside
 
+_EXTENT = """
+SELECT min(held.first), max(held.last)
+FROM unnest(%(sources)s::bigint[]) AS source (id)
+CROSS JOIN LATERAL (
+    SELECT min(day), max(day) FROM readings_segment WHERE source_id = source.id
+    UNION ALL
+    SELECT min(day), max(day) FROM readings_tail WHERE source_id = source.id
+) AS held (first, last)
+"""
 
 ClockKey = tuple[int, int, int]  # source, day, id
 
@@ -126,6 +135,12 @@ def read(series_ids: Collection[int], *, start: int, end: int) -> dict[int, Samp
     for number, days in found.pieces.items():
         answer[number] = _unpack([days[day] for day in sorted(days)], found.clocks)
     return answer
+
+
+def extent(source_ids: Collection[int]) -> tuple[int, int]:
+    """The UTC days that hold anything of the sources lie in [start, end) ms; (0, 0) when none does."""
+    ((first, last),) = fetch(_EXTENT, {"sources": list(source_ids)})
+    return (0, 0) if first is None else (first * DAY, (last + 1) * DAY)
 
 
 def _find(series: list[int], start: int, end: int) -> _Found:

@@ -10,7 +10,7 @@ from apps.readings.corrections import replace_day, withdraw
 from apps.readings.hints import compact_soon
 from apps.readings.ingest import Block, UnknownSource, Upload, append
 from apps.readings.latest import latest
-from apps.readings.query import read
+from apps.readings.query import extent, read
 from apps.readings.samples import DAY, EMPTY, Samples
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "append",
     "compact",
     "compact_soon",
+    "extent",
     "latest",
     "read",
     "replace_day",

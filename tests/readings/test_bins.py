@@ -177,6 +177,36 @@ class TestChunks:
         assert np.array_equal(parts.values, whole.values, equal_nan=True)
         assert np.array_equal(parts.coverage, whole.coverage)
 
+    def test_centuries_cost_no_more_than_what_is_stored(
+        self, make: Make, django_assert_num_queries: DjangoAssertNumQueries
+    ):
+        power = make(readings=[(0, 3), (5, 3)])
+        with django_assert_num_queries(4):  # where the readings are, their day, and those beside it
+            found = binned_means([power], zone="UTC", every="1d", start=0, end=4 * BASE)[power.pk]
+        assert found.starts[~np.isnan(found.values)].tolist() == [BASE]
+        assert found.coverage.sum() * 1440 == pytest.approx(5)
+
+    @pytest.mark.parametrize("kind", ["gauge", "step", "interval"])
+    def test_no_reading_is_left_out_at_the_ends_of_what_is_stored(self, make, monkeypatch, kind):
+        minutes = [(-1, 3), (1, 3), (1439, 5), (1441, 5)]
+        power = make(kind, minutes, kind=kind)
+        parts = means(power, "5m", (-3 * 1440, 3 * 1440))
+        monkeypatch.setattr(bins, "SERIES_DAYS", 100)
+        whole = means(power, "5m", (-3 * 1440, 3 * 1440))
+        assert np.array_equal(parts.values, whole.values, equal_nan=True)
+
+    def test_series_are_read_in_groups_when_their_bins_are_long(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(bins, "SERIES_DAYS", 62)
+        most: list[int] = []
+        read = store.read
+        monkeypatch.setattr(store, "read", lambda ids, **range_: most.append(len(ids)) or read(ids, **range_))
+        series = [make(f"f{number}", [(0, number), (5, number)]) for number in range(5)]
+        found = binned_means(series, zone="UTC", every="1mo", start=BASE, end=BASE + 1)
+        assert [found[one.pk].values[0] for one in series] == pytest.approx(range(5))
+        assert max(most) == 2
+
     def test_bins_longer_than_a_part_are_read_one_by_one(self, make):
         power = make(readings=[(0, 3), (5, 3)])
         answer = means(power, "1mo", (-1440, 1))
