@@ -1,23 +1,20 @@
-"""The form of a device: its settings as JSON, secrets masked."""
+"""Forms of devices: what is asked of each, and the settings that its type has."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
+from django.http import HttpRequest
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import User
+from apps.devices import settings_fields
 from apps.devices.models import Device
-from apps.devices.mutations import MASK, create_device, update_device
+from apps.devices.mutations import create_device, update_device
 from apps.houses.models import House
 from apps.readings.models import Source
 from collectors import drivers
@@ -25,36 +22,15 @@ from collectors import drivers
 ONLY_WHEN_NEW = ("house", "name", "type")
 
 
-class ConfigField(forms.CharField):
-    """A JSON object as text."""
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return {}
-        try:
-            config = json.loads(text, parse_constant=_not_json)
-        except json.JSONDecodeError as error:
-            place = f"line {error.lineno}, column {error.colno}"
-            raise ValidationError(f"This is not JSON: {error.msg} at {place}.", code="invalid") from None
-        except (RecursionError, ValueError) as error:
-            raise ValidationError(f"This is not JSON: {error}.", code="invalid") from None
-        if not isinstance(config, dict):
-            raise ValidationError("This is no JSON object: it begins with { and ends with }.", code="invalid")
-        return config
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
-
-
 class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
-    """A device and the label of its source. `user`, set by the page, limits the houses to choose from.
+    """A device and the label of its source; `form_for` adds the settings of its type.
 
-    The mutation itself says what is wrong: it is rehearsed on validation and undone again.
+    `user`, set by the page, limits the houses to choose from. The mutation itself says what is wrong: it is
+    rehearsed on validation and undone again.
     """
 
     user: User
+    kind: str = ""
 
     house = forms.ModelChoiceField(queryset=House.objects.none(), widget=UnfoldAdminSelectWidget)
     name = forms.CharField(
@@ -63,20 +39,13 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
     label = forms.CharField(
         max_length=120, required=False, widget=UnfoldAdminTextInputWidget, help_text="The name when empty."
     )
-    type = forms.ChoiceField(widget=UnfoldAdminSelectWidget, help_text="It cannot be changed later.")
+    type = forms.CharField(widget=forms.HiddenInput)
     interval_s = forms.IntegerField(
         label="Interval",
         min_value=1,
         initial=10,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text="Seconds between two readings.",
-    )
-    config = ConfigField(
-        label="Settings",
-        required=False,
-        strip=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 14, "spellcheck": "false"}),
-        help_text=f"A JSON object. Secrets are shown as {MASK}; left so, or empty, they stay as they are.",
     )
 
     class Meta:
@@ -87,14 +56,13 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
         super().__init__(*args, **options)
         if self.instance.pk is None:
             cast(Any, self.fields["house"]).queryset = House.objects.visible_to(self.user)
-            cast(Any, self.fields["type"]).choices = [
-                (kind, drivers.load(kind).TITLE) for kind in drivers.kinds()
-            ]
+            self.initial["type"] = self.kind
             return
         for name in ONLY_WHEN_NEW:
             self.fields.pop(name, None)
         self.initial["label"] = self.instance.source.label
-        self.initial["config"] = masked(self.instance)
+        if self.kind:
+            self.initial.update(settings_fields.initial_of(self.kind, self.instance.config))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -104,7 +72,9 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
 
     def perform(self) -> Device:
         """Create or change the device. Raises ValidationError."""
-        given = {name: value for name, value in self.cleaned_data.items() if name in self.fields}
+        given = {name: self.cleaned_data[name] for name in DeviceForm.base_fields if name in self.fields}
+        if self.kind:
+            given["config"] = settings_fields.config_from(self.kind, self.cleaned_data)
         if self.instance.pk is None:
             return create_device(**given, by=self.user)
         return update_device(device=self.instance, **given, by=self.user)
@@ -115,13 +85,50 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
                 self.perform()
                 transaction.set_rollback(True)
         except ValidationError as error:
-            for field, messages in error.update_error_dict({}).items():
-                self.add_error(field if field in self.fields else None, cast(Any, messages))
+            for field, faults in error.update_error_dict({}).items():
+                for fault in faults:
+                    self._complain(field, fault)
+
+    def _complain(self, field: str, fault: ValidationError) -> None:
+        """Put a fault beside what it is about; one of a setting names it."""
+        about = fault.params or {}
+        setting = settings_fields.PREFIX + str(about.get("setting"))
+        if setting in self.fields:
+            self.add_error(setting, settings_fields.sentence(about["problem"]))
+        else:
+            self.add_error(field if field in self.fields else None, fault)
 
     def _post_clean(self) -> None:
         """The instance is the mutation's to fill: it knows a setting from a secret."""
 
 
-def masked(device: Device) -> str:
-    """The settings of a device as JSON, with a mask in place of each secret."""
-    return json.dumps({**device.config, **dict.fromkeys(device.secrets, MASK)}, indent=2, ensure_ascii=False)
+def form_for(kind: str, device: Device | None = None) -> type[DeviceForm]:
+    """The form of a kind of device; of one whose kind is gone, without settings."""
+    if kind not in drivers.kinds():
+        return DeviceForm
+    fields = settings_fields.fields_of(kind, stored=device.secrets if device else ())
+    return type("DeviceForm", (DeviceForm,), {**fields, "kind": kind})
+
+
+class DeleteForm(BaseDialogForm):
+    """Asks for the name of what is to be deleted; `expected` finds it."""
+
+    name = forms.CharField(
+        label="Its name", widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": True})
+    )
+
+    def __init__(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any
+    ) -> None:
+        super().__init__(request, object_id, *args, **options)
+        self.fields["name"].help_text = f"Type {self.expected()} to delete it."
+
+    def expected(self) -> str:
+        """The name to type."""
+        return Source.objects.values_list("name", flat=True).get(pk=self.object_id)
+
+    def clean_name(self) -> str:
+        """Refuse any other name."""
+        if self.cleaned_data["name"] != self.expected():
+            raise ValidationError("This is not its name.")
+        return self.expected()

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.devices.declared import declared
 from apps.devices.edge import units
 from apps.devices.edge.parts import is_storable
 from apps.devices.models import Device
@@ -77,6 +78,11 @@ def update_device(
     return device
 
 
+def synchronize(*, house: House) -> None:
+    """Have the agent of `house` fetch its device list and acknowledge it, though nothing in it changed."""
+    units.bump(house)
+
+
 def _configure(device: Device, config: dict[str, Any]) -> None:
     """Check `config` and put its secrets apart. Raises ValidationError."""
     if not isinstance(config, dict) or not is_storable(config):
@@ -97,10 +103,11 @@ def _secrets(config: dict[str, Any], hidden: set[str], stored: dict[str, Any]) -
 
 
 def _invalid(error: drivers.ConfigError) -> ValidationError:
-    """“type: …” for an unknown kind, else “config: <setting>: …”."""
+    """“type: …” for an unknown kind, else “config: <setting>: …”, with both parts as its params."""
     if error.field == "type":
         return ValidationError({"type": error.message})
-    return ValidationError({"config": str(error)})
+    about = {"setting": error.field, "problem": error.message}
+    return ValidationError({"config": ValidationError("%(setting)s: %(problem)s", "invalid", about)})
 
 
 def _update_source(source: Source, label: str | None, enabled: bool | None) -> None:
@@ -122,6 +129,7 @@ def _reason(enabled: bool | None) -> str | None:
 
 
 def _declare(device: Device) -> None:
+    """Have the series of its fields; one whose stored settings no longer fit its driver keeps what it has."""
     specs = [
         series.FieldSpec(
             name=field.name,
@@ -131,7 +139,7 @@ def _declare(device: Device) -> None:
             cadence=device.interval_s,
             sign=field.sign,
         )
-        for field in device.fields()
+        for field in declared(device)
     ]
     try:
         series.declare(source=device.source, fields=specs)

@@ -1,26 +1,29 @@
-"""What the admin's page of a device shows beside its form."""
+"""What the admin's pages show of devices and agents beside their forms."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from apps.devices.models import Device
+from apps.devices.declared import declared
+from apps.devices.models import Device, EdgeUnit
+from apps.houses.models import House
 from apps.readings import store
 from collectors import drivers
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
-
-@dataclass(frozen=True)
-class KindHelp:
-    """How to configure one kind of device: a table of its settings, and an example to start from."""
-
-    name: str
-    title: str
-    settings: list[drivers.Setting]
-    example: str
+NO_LIST, WAITING, DRIFTED, FAULTY, IN_USE = (
+    "no device yet",
+    "waiting for the agent",
+    "another one in use",
+    "in use, with errors",
+    "in use",
+)
+LIST_LABELS = {WAITING: "warning", DRIFTED: "danger", FAULTY: "danger", IN_USE: "success"}
+"""The colour of each word about a device list."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,25 @@ class FieldRow:
     age: str
 
 
-def kind_help(kind: str) -> KindHelp:
-    """The help of one kind."""
-    module = drivers.load(kind)
-    example = json.dumps(module.EXAMPLE, indent=2, ensure_ascii=False)
-    return KindHelp(kind, module.TITLE, drivers.describe(kind), example)
+@dataclass(frozen=True)
+class AgentState:
+    """How the agent of a house fares, in words; `faults` are (device, message)."""
+
+    devices: str
+    colour: str
+    version: int
+    acknowledged: int | None
+    running: int | None
+    faults: list[tuple[str, str]]
+    seen: str
+    software: str
+    spool: str
+    clock: str
 
 
 def field_rows(device: Device, now: int) -> list[FieldRow]:
     """Every field that is declared or was ever heard of, by name. `now` in Unix ms."""
-    roles = {field.name: field.role or "" for field in _declared(device)}
+    roles = {field.name: field.role or "" for field in declared(device)}
     newest = store.latest([device.pk])[device.pk]
     series = {one.field: one for one in device.source.series.all()}
     return [
@@ -62,12 +74,48 @@ def field_rows(device: Device, now: int) -> list[FieldRow]:
     ]
 
 
-def _declared(device: Device) -> list[drivers.Field]:
-    """Nothing for a configuration that no longer fits its driver: the form says what is wrong with it."""
-    try:
-        return device.fields()
-    except drivers.ConfigError:
-        return []
+def agent_of(house: House, now: datetime) -> AgentState:
+    """How the agent of `house` fares; of one never heard of, that."""
+    unit = EdgeUnit.objects.filter(house=house).first() or EdgeUnit(house=house)
+    words = list_state(unit)
+    return AgentState(
+        devices=words,
+        colour=LIST_LABELS.get(words, ""),
+        version=unit.config_version,
+        acknowledged=unit.acked_version,
+        running=unit.running_version,
+        faults=[(fault["device"], fault["message"]) for fault in unit.ack_errors],
+        seen=since(unit.last_seen_at, now),
+        software=unit.agent_version or "not known",
+        spool=_spool(unit),
+        clock=clock(unit),
+    )
+
+
+def list_state(unit: EdgeUnit) -> str:
+    """Whether the agent runs the device list that it should: a key of LIST_LABELS, or NO_LIST."""
+    if not unit.config_version:
+        return NO_LIST
+    if unit.acked_version is None or unit.acked_version < unit.config_version:
+        return WAITING
+    if unit.running_version not in (None, unit.acked_version):
+        return DRIFTED
+    return FAULTY if unit.ack_errors else IN_USE
+
+
+def clock(unit: EdgeUnit) -> str:
+    """How far the agent's clock is off, in words."""
+    if unit.clock_offset_ms is None:
+        return "not known"
+    direction = "ahead" if unit.clock_offset_ms >= 0 else "behind"
+    return f"{abs(unit.clock_offset_ms) / 1000:.1f} s {direction}"
+
+
+def _spool(unit: EdgeUnit) -> str:
+    if unit.spool is None:
+        return "not known"
+    bound = "" if unit.spool_bound is None else f" of at most {unit.spool_bound:,}"
+    return f"{unit.spool:,}{bound}"
 
 
 def _in_words(value: float | str | bool) -> str:
@@ -79,6 +127,11 @@ def _in_words(value: float | str | bool) -> str:
     return value
 
 
+def since(moment: datetime | None, now: datetime) -> str:
+    """How long ago something was, “never” for None."""
+    return "never" if moment is None else age(int((now - moment).total_seconds() * 1000))
+
+
 def age(milliseconds: int) -> str:
     """How long ago, in the largest unit that fits: “12 s ago”; for a stamp of the future “3 h ahead”."""
     length, direction = abs(milliseconds), "ago" if milliseconds >= 0 else "ahead"
@@ -88,12 +141,23 @@ def age(milliseconds: int) -> str:
     return f"{length // 1000} s {direction}"
 
 
-def context_of(device: Device, now: int) -> dict[str, Any]:
+def titles(kinds: Collection[str]) -> dict[str, str]:
+    """What people call each kind, in the order of these names."""
+    found = {kind: drivers.load(kind).TITLE for kind in kinds}
+    return dict(sorted(found.items(), key=lambda item: item[1].casefold()))
+
+
+def title_of(kind: str) -> str:
+    """What people call a kind; of one that is gone, its name."""
+    return drivers.load(kind).TITLE if kind in drivers.kinds() else kind
+
+
+def agent_context(house: House, now: datetime) -> dict[str, Any]:
+    """What a page needs that shows how the agent of `house` fares."""
+    return {"agent": agent_of(house, now), "agent_house": house}
+
+
+def device_context(device: Device, now: datetime) -> dict[str, Any]:
     """What the page of a device needs."""
-    known = [device.type] if device.type in drivers.kinds() else []
-    return {"kinds": [kind_help(kind) for kind in known], "field_rows": field_rows(device, now)}
-
-
-def context_of_new() -> dict[str, Any]:
-    """What the page that adds a device needs."""
-    return {"kinds": [kind_help(kind) for kind in drivers.kinds()]}
+    rows = field_rows(device, int(now.timestamp() * 1000))
+    return {"field_rows": rows, **agent_context(device.source.house, now)}

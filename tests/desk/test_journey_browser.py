@@ -74,16 +74,16 @@ def add_house(page: Page, bundle: Path) -> None:
 def add_meter(page: Page, url: str, port: int) -> None:
     """Add an eGauge, first with a configuration that cannot be used."""
     page.goto(f"{url}/admin/devices/device/add/")
+    page.get_by_role("link", name="eGauge meter").click()
     page.get_by_role("combobox", name="House").select_option("mill")
     page.get_by_label("Name").first.fill("egauge")
-    page.get_by_role("combobox", name="Type").select_option("egauge")
     page.get_by_role("spinbutton", name="Interval").fill("1")
-    page.get_by_role("textbox", name="Settings").fill('{"ip": "http://nowhere", "keys": ["A.Solar"]}')
+    page.get_by_label("Registers").fill("A.Solar\nA.Load\nA.GridPower")
+    page.get_by_label("Sample time").fill("1")
+    page.get_by_label("Address").fill("http://nowhere")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("ip: ").first).to_be_visible()
-    page.get_by_role("textbox", name="Settings").fill(
-        f'{{"ip": "127.0.0.1:{port}", "keys": ["A.Solar", "A.Load", "A.GridPower"], "t_sample": 1}}'
-    )
+    expect(page.get_by_text("This setting has not the right form")).to_be_visible()
+    page.get_by_label("Address").fill(f"127.0.0.1:{port}")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was added successfully")).to_be_visible()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.devices.models import Device, EdgeUnit, Event
-from apps.devices.mutations import MASK, create_device, update_device
+from apps.devices.mutations import create_device, update_device
 from apps.devices.panes import age
 from apps.houses.models import House
 from apps.readings.models import Source
@@ -25,6 +24,12 @@ from tests.people import AsUser
 
 LIST = reverse("admin:devices_device_changelist")
 ADD = reverse("admin:devices_device_add")
+SETTINGS = {
+    "setting_ip": CONFIG["ip"],
+    "setting_keys": "A.Solar\nA.Load",
+    "setting_username": "owner",
+    "setting_password": PASSWORD,
+}
 
 
 def page(device: Device, name: str = "change") -> str:
@@ -43,17 +48,9 @@ def foreign(house_b: House) -> Device:
 
 
 def filled(at: House, **changed: Any) -> dict[str, Any]:
-    """What the add form sends."""
-    form = {
-        "house": at.pk,
-        "name": "egauge",
-        "label": "",
-        "type": "egauge",
-        "interval_s": 10,
-        "config": json.dumps(CONFIG),
-        **changed,
-    }
-    return {name: value for name, value in form.items() if value is not None}
+    """What the add form of an eGauge sends; None leaves something out."""
+    form = {"house": at.pk, "name": "egauge", "label": "", "type": "egauge", "interval_s": 10, **SETTINGS}
+    return {name: value for name, value in {**form, **changed}.items() if value is not None}
 
 
 def errors(answer: Any) -> dict[str, list[str]]:
@@ -77,35 +74,71 @@ class TestAdd:
         assert answer["Location"] == page(Device.objects.get())
 
     def test_only_visible_houses_are_offered(self, client: Client, house_a: House, house_b: House) -> None:
-        offered = client.get(ADD).context["adminform"].form.fields["house"].queryset
+        offered = client.get(f"{ADD}?type=egauge").context["adminform"].form.fields["house"].queryset
         assert list(offered) == [house_a]
         assert set(errors(client.post(ADD, filled(house_b)))) == {"house"}
         assert not Device.objects.exists()
 
-    def test_every_type_is_explained_with_an_example(self, client: Client) -> None:
-        text = client.get(ADD).content.decode()
+    def test_it_begins_with_the_type(self, client: Client, house_a: House) -> None:
+        text = client.get(f"{ADD}?house={house_a.pk}").content.decode()
         for kind in drivers.kinds():
             assert drivers.load(kind).TITLE in text
-        assert "Seconds between the two reads after a start or a long gap." in text
-        assert "192.168.1.20" in text
+            assert f"{ADD}?house={house_a.pk}&amp;type={kind}" in text
+        assert 'name="setting_' not in text
+
+    def test_the_house_that_is_named_in_the_address_is_chosen_already(
+        self, client: Client, house_a: House
+    ) -> None:
+        text = client.get(f"{ADD}?house={house_a.pk}&type=egauge").content.decode()
+        assert f'<option value="{house_a.pk}" selected>' in text
+
+    @pytest.mark.parametrize("kind", drivers.kinds())
+    def test_every_setting_of_every_type_is_asked_with_its_help(self, client: Client, kind: str) -> None:
+        fields = client.get(f"{ADD}?type={kind}").context["adminform"].form.fields
+        for setting in drivers.describe(kind):
+            field = fields[f"setting_{setting.name}"]
+            assert field.label == setting.title
+            assert field.help_text.startswith(setting.help)
+
+    @pytest.mark.parametrize("kind", drivers.kinds())
+    def test_every_example_can_be_filled_in_and_saved(
+        self, client: Client, house_a: House, kind: str
+    ) -> None:
+        form = client.get(f"{ADD}?type={kind}").context["adminform"].form
+        hints = {name: field.widget.attrs.get("data-example") for name, field in form.fields.items()}
+        settings = {name: hint for name, hint in hints.items() if hint}
+        data = {"house": house_a.pk, "name": "it", "type": kind, "interval_s": 10, **settings}
+        assert client.post(ADD, data).status_code == 302
+        example = drivers.load(kind).EXAMPLE
+        shown = {name: value for name, value in example.items() if name not in drivers.secret_fields(kind)}
+        assert shown.items() <= Device.objects.get().full_config().items()
+
+    def test_a_type_that_is_none_leads_back_to_the_types(self, client: Client, house_a: House) -> None:
+        assert "What kind of device" in client.get(f"{ADD}?type=toaster").content.decode()
+        assert "What kind of device" in client.post(ADD, filled(house_a, type="../x")).content.decode()
+        assert not Source.objects.exists()
 
     @pytest.mark.parametrize(
         ("changed", "field", "message"),
         [
-            ({"config": '{"keys": ["A"]}'}, "config", "ip: is required"),
-            ({"config": '{"ip": 5, "keys": ["A"]}'}, "config", "ip: expected str"),
-            ({"config": ""}, "config", "is required"),
-            ({"config": "{"}, "config", "line 1, column 2"),
-            ({"config": "[]"}, "config", "no JSON object"),
-            ({"config": '{"ip": NaN}'}, "config", "NaN is no JSON number"),
-            ({"config": "[" * 100_000}, "config", "This is not JSON"),
-            ({"config": '{"ip": "\\u0000"}'}, "config", "no JSON object"),
-            ({"config": '{"ip": "\\ud800"}'}, "config", "no JSON object"),
-            ({"config": json.dumps({**CONFIG, "password": MASK})}, "config", "password"),
+            ({"setting_ip": ""}, "setting_ip", "required"),
+            ({"setting_ip": "http://nowhere"}, "setting_ip", "This setting has not the right form: Address"),
+            ({"setting_keys": " \n "}, "setting_keys", "required"),
+            ({"setting_keys": "A\nA"}, "setting_keys", "This setting names A more than once."),
+            ({"setting_keys": 'A\n{"name": 5}'}, "setting_keys", "Expected str"),
+            ({"setting_keys": 'A\n{"name": }'}, "setting_keys", "not JSON in line 2"),
+            ({"setting_keys": '{"name": NaN}'}, "setting_keys", "NaN is no JSON number"),
+            ({"setting_keys": "[" * 100_000}, "setting_keys", "This is not JSON"),
+            ({"setting_t_sample": "soon"}, "setting_t_sample", "number"),
+            ({"setting_t_sample": "61"}, "setting_t_sample", "60"),
+            ({"setting_t_sample": "0"}, "setting_t_sample", "> 0"),
+            ({"setting_t_sample": "nan"}, "setting_t_sample", "number"),
+            ({"setting_password": ""}, "setting_password", "go together"),
+            ({"setting_keys": '"a\\u0000"'}, "__all__", "no JSON object"),
+            ({"setting_ip": "a\0"}, "setting_ip", "Null"),
             ({"name": "a.b"}, "name", "letters"),
             ({"name": "events"}, "name", "formulas"),
             ({"name": ""}, "name", "required"),
-            ({"type": "toaster"}, "type", "valid choice"),
             ({"interval_s": 0}, "interval_s", "1"),
             ({"interval_s": 10**12}, "interval_s", ""),
             ({"house": None}, "house", "required"),
@@ -126,28 +159,42 @@ class TestAdd:
 
 class TestChange:
     def edit(self, client: Client, device: Device, **changed: Any) -> Any:
-        config = json.dumps({**CONFIG, "password": MASK})
-        form = {"label": "", "interval_s": 10, "config": config, **changed}
+        form = {"label": "", "interval_s": 10, **SETTINGS, "setting_password": "", **changed}
         return client.post(page(device), form)
 
-    def test_the_secret_is_masked_and_nowhere_in_the_page(self, client: Client, egauge: Device) -> None:
+    def test_the_form_shows_what_is_stored_but_secrets(self, client: Client, egauge: Device) -> None:
         answer = client.get(page(egauge))
-        shown = json.loads(answer.context["adminform"].form.initial["config"])
-        assert shown == {**CONFIG, "password": MASK}
+        form = answer.context["adminform"].form
+        shown = {name: form[name].value() for name in form.fields}
+        assert shown["setting_keys"] == "A.Solar\nA.Load"
+        assert (shown["setting_ip"], shown["setting_password"]) == (CONFIG["ip"], None)
         assert PASSWORD not in answer.content.decode()
 
-    @pytest.mark.parametrize("password", [MASK, ""])
-    def test_a_secret_sent_back_masked_or_empty_stays(
-        self, client: Client, egauge: Device, password: str
-    ) -> None:
-        config = json.dumps({**CONFIG, "ip": "192.0.2.8", "password": password})
-        assert self.edit(client, egauge, config=config).status_code == 302
+    def test_a_secret_left_empty_stays(self, client: Client, egauge: Device) -> None:
+        assert self.edit(client, egauge, setting_ip="192.0.2.8").status_code == 302
         assert Device.objects.get().full_config() == {**CONFIG, "ip": "192.0.2.8"}
 
     def test_a_new_secret_is_stored_and_in_no_log(self, client: Client, egauge: Device) -> None:
-        self.edit(client, egauge, config=json.dumps({**CONFIG, "password": "brand-new-secret"}))
+        self.edit(client, egauge, setting_password="brand-new-secret")
         assert Device.objects.get().secrets == {"password": "brand-new-secret"}
         assert "brand-new-secret" not in LogEntry.objects.get().get_change_message()
+
+    def test_a_secret_is_removed_by_its_box(self, client: Client, egauge: Device) -> None:
+        answer = self.edit(client, egauge, setting_username="", clear_password="on")
+        assert answer.status_code == 302
+        assert Device.objects.get().full_config() == {"ip": CONFIG["ip"], "keys": CONFIG["keys"]}
+
+    def test_only_a_stored_secret_can_be_removed(self, client: Client, egauge: Device) -> None:
+        assert "clear_password" in client.get(page(egauge)).content.decode()
+        update_device(device=egauge, config={**CONFIG, "username": None, "password": None})
+        assert "clear_password" not in client.get(page(egauge)).content.decode()
+
+    def test_saving_what_is_shown_changes_nothing(
+        self, client: Client, egauge: Device, house_a: House
+    ) -> None:
+        assert self.edit(client, egauge).status_code == 302
+        assert Device.objects.get().full_config() == CONFIG
+        assert EdgeUnit.objects.get(house=house_a).config_version == 1
 
     def test_label_and_interval_can_be_edited(self, client: Client, egauge: Device, alice: User) -> None:
         self.edit(client, egauge, label="Meter", interval_s=60)
@@ -160,16 +207,20 @@ class TestChange:
         device = Device.objects.get()
         assert (device.source.house.name, device.source.name, device.type) == ("house-a", "egauge", "egauge")
 
-    def test_a_unit_that_cannot_change_is_told_at_the_settings(self, client: Client, egauge: Device) -> None:
-        keys = [{"name": "A.Solar", "quantity": "voltage"}]
-        answer = self.edit(client, egauge, config=json.dumps({**CONFIG, "keys": keys, "password": MASK}))
-        assert "A.Solar" in errors(answer)["config"][0]
+    def test_a_unit_that_cannot_change_is_told(self, client: Client, egauge: Device) -> None:
+        answer = self.edit(client, egauge, setting_keys='{"name": "A.Solar", "quantity": "voltage"}')
+        assert "A.Solar" in errors(answer)["__all__"][0]
         assert Device.objects.get().full_config() == CONFIG
 
-    def test_what_was_typed_is_there_again_after_an_error(self, client: Client, egauge: Device) -> None:
-        answer = self.edit(client, egauge, config='{"ip": "typed-by-hand"}')
-        assert "typed-by-hand" in answer.content.decode()
-        assert PASSWORD not in answer.content.decode()
+    def test_what_was_typed_is_there_again_after_an_error_but_secrets(
+        self, client: Client, egauge: Device
+    ) -> None:
+        typed = {"setting_ip": "typed by hand", "setting_keys": "A\n{", "setting_password": "typed-secret"}
+        text = self.edit(client, egauge, **typed).content.decode()
+        assert "typed by hand" in text
+        assert "A\n{</textarea>" in text
+        assert "typed-secret" not in text
+        assert PASSWORD not in text
 
     def test_fields_are_listed_with_their_newest_values(
         self, client: Client, egauge: Device, agent: Agent, noon: Any
@@ -183,10 +234,24 @@ class TestChange:
         assert (solar.unit, solar.role, solar.value, solar.age) == ("kW", "solar", "3.25", "1 min ago")
         assert (rows["A.Load"].value, rows["mode"].value, rows["extra"].unit) == ("", "auto", "")
 
-    def test_a_device_of_a_type_that_is_gone_still_opens(self, client: Client, egauge: Device) -> None:
+    def test_the_fields_can_be_asked_for_alone(
+        self, client: Client, egauge: Device, agent: Agent, noon: Any
+    ) -> None:
+        agent.upload(batch(**{"A.Solar": [3.25]}))
+        noon.shift(timedelta(seconds=12))
+        text = client.get(page(egauge, "state")).content.decode()
+        assert ("3.25" in text, "12 s ago" in text, "<html" in text) == (True, True, False)
+
+    def test_a_device_of_a_type_that_is_gone_still_opens_and_can_be_disabled(
+        self, client: Client, egauge: Device
+    ) -> None:
         Device.objects.update(type="toaster")
         assert client.get(page(egauge)).status_code == 200
-        assert set(errors(self.edit(client, egauge))) == {"__all__"}
+        assert self.edit(client, egauge, label="Old meter").status_code == 302
+        client.post(page(egauge, "disable"), {"_form_submitted": "true"})
+        device = Device.objects.get()
+        assert (device.source.label, device.source.enabled) == ("Old meter", False)
+        assert device.full_config() == CONFIG
 
     def test_the_history_tells_no_secret(self, client: Client, egauge: Device) -> None:
         update_device(device=egauge, config={**CONFIG, "password": "later-secret"})
@@ -243,7 +308,7 @@ class TestSwitch:
 
 class TestAccess:
     def test_devices_of_other_houses_do_not_exist(self, client: Client, foreign: Device) -> None:
-        for name in ("change", "history", "enable", "disable"):
+        for name in ("change", "history", "enable", "disable", "synchronize", "state"):
             assert client.get(page(foreign, name)).status_code == 404, name
             assert client.post(page(foreign, name), {"_form_submitted": "true"}).status_code == 404, name
         assert "foreign" not in client.get(LIST).content.decode()
@@ -253,7 +318,8 @@ class TestAccess:
         self, bob: User, charlie: User, as_user: AsUser, egauge: Device
     ) -> None:
         for person in (bob, charlie):
-            for address in (LIST, ADD, page(egauge), page(egauge, "disable")):
+            state = reverse("admin:devices_edgeunit_state", args=[egauge.source.house_id])
+            for address in (LIST, ADD, page(egauge), page(egauge, "disable"), page(egauge, "state"), state):
                 assert as_user(person).get(address).status_code == 403
             assert (
                 as_user(person).post(page(egauge, "disable"), {"_form_submitted": "true"}).status_code == 403
@@ -352,7 +418,7 @@ class TestAgents:
         text = client.get(
             reverse("admin:devices_edgeunit_change", args=[egauge.source.house_id])
         ).content.decode()
-        assert "egauge: &lt;i&gt;no answer&lt;/i&gt;" in text
+        assert "<strong>egauge</strong> &lt;i&gt;no answer&lt;/i&gt;" in text
 
     def test_it_tells_how_the_agent_fares(self, client: Client, agent: Agent, noon: Any) -> None:
         agent.upload(agent={"version": "0.9.7", "sent_at": NOW_MS - 2_500})
@@ -360,7 +426,48 @@ class TestAgents:
         assert "0.9.7" in text
         assert "2.5 s behind" in text
 
+    @pytest.mark.parametrize("kind", ["device", "edgeunit"])
+    def test_synchronizing_waits_for_the_acknowledgement_of_a_new_version(
+        self, client: Client, egauge: Device, agent: Agent, kind: str
+    ) -> None:
+        state = reverse("admin:devices_edgeunit_state", args=[egauge.source.house_id])
+        agent.ack({"version": 1})
+        assert "In use" in client.get(state).content.decode()
+        known = agent.config()["ETag"]
+        pk = {"device": egauge.pk, "edgeunit": egauge.source.house_id}[kind]
+        answer = client.post(
+            reverse(f"admin:devices_{kind}_synchronize", args=[pk]), {"_form_submitted": "true"}
+        )
+        assert answer["Location"] == reverse(f"admin:devices_{kind}_change", args=[pk])
+        text = client.get(state).content.decode()
+        assert ("Waiting for the agent" in text, "version 2, acknowledged 1" in text) == (True, True)
+        assert agent.config(etag=known).json()["version"] == 2
+        agent.ack({"version": 2, "errors": [{"device": "egauge", "message": "no answer"}]})
+        text = client.get(state).content.decode()
+        assert ("In use, with errors" in text, "no answer" in text) == (True, True)
+        assert LogEntry.objects.get().get_change_message() == "Configuration synchronized."
+
+    def test_an_agent_that_runs_another_list_than_it_acknowledged_is_told(
+        self, client: Client, egauge: Device, agent: Agent
+    ) -> None:
+        update_device(device=egauge, interval_s=20)
+        agent.ack({"version": 2})
+        agent.upload(agent={"config_version": 1, "spool": 3, "spool_bound": 1000})
+        text = client.get(page(egauge)).content.decode()
+        assert "Another one in use" in text
+        assert "running 1" in text
+        assert "3 of at most 1,000" in text
+
+    def test_a_house_whose_agent_was_never_heard_of_says_so(self, client: Client, house_a: House) -> None:
+        text = client.get(reverse("admin:devices_edgeunit_state", args=[house_a.pk])).content.decode()
+        assert ("No device yet" in text, "never" in text) == (True, True)
+
     def test_those_of_other_houses_do_not_exist(self, client: Client, foreign: Device) -> None:
+        state = reverse("admin:devices_edgeunit_state", args=[foreign.source.house_id])
+        assert client.get(state).status_code == 404
+        synchronize = reverse("admin:devices_edgeunit_synchronize", args=[foreign.source.house_id])
+        assert client.post(synchronize, {"_form_submitted": "true"}).status_code == 404
+        assert EdgeUnit.objects.get().config_version == 1
         unit = reverse("admin:devices_edgeunit_change", args=[foreign.source.house_id])
         assert client.get(unit).status_code == 404
         assert not client.get(reverse("admin:devices_edgeunit_changelist")).context["cl"].queryset.exists()

@@ -1,33 +1,36 @@
-"""Devices, what happened at them, and the agents of houses."""
+"""Devices in the admin: what they are, how they are read, and what was last heard of them."""
 
 from __future__ import annotations
 
-import json
-import time
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
-from apps.devices import panes
-from apps.devices.forms import DeviceForm
-from apps.devices.models import Device, EdgeUnit, Event
-from apps.devices.mutations import update_device
-from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.devices import panes, settings_fields
+from apps.devices.admin.agents import SYNCHRONIZE_DIALOG
+from apps.devices.forms import form_for
+from apps.devices.models import Device
+from apps.devices.mutations import synchronize, update_device
+from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
 from apps.readings.admin import moment
+from collectors import drivers
 
 
 @admin.register(Device)
 class DeviceAdmin(ScopedHistoryAdmin):
-    """Devices: what they are, how they are read, and what was last heard of them."""
+    """Devices. Adding one begins with its type, which decides what else is asked."""
 
-    form = DeviceForm
     list_display = ["title", "house", "name", "type", "state", "newest_reading", "every"]
     list_display_links = ["title"]
     list_filter = [("source__house", VisibleFilter), "type", "source__enabled"]
@@ -35,11 +38,13 @@ class DeviceAdmin(ScopedHistoryAdmin):
     search_fields = ["source__name", "source__label", "source__house__name", "source__house__label", "type"]
     ordering = ["source__house__name", "source__name"]
     readonly_fields = ["house", "name", "kind"]
-    change_form_after_template = "admin/devices/device/beside.html"
-    actions_detail = ["enable", "disable"]
+    change_form_outer_before_template = "admin/devices/device/state.html"
+    change_form_before_template = "admin/devices/device/example.html"
+    actions_detail = ["enable", "disable", "synchronize"]
 
     class Media:
         css = {"all": ["css/devices.css"]}
+        js = ["js/devices.js"]
 
     @display(description="Device", ordering="source__name")
     def title(self, device: Device) -> str:
@@ -55,7 +60,7 @@ class DeviceAdmin(ScopedHistoryAdmin):
 
     @display(description="Type")
     def kind(self, device: Device) -> str:
-        return device.type
+        return panes.title_of(device.type)
 
     @display(
         description="State", ordering="source__enabled", label={"enabled": "success", "disabled": "warning"}
@@ -68,7 +73,8 @@ class DeviceAdmin(ScopedHistoryAdmin):
         if not hasattr(device.source, "latest"):
             return "never"
         newest = device.source.latest.newest
-        return format_html('<span title="{}">{}</span>', moment(newest), panes.age(_now() - newest))
+        now = int(timezone.now().timestamp() * 1000)
+        return format_html('<span title="{}">{}</span>', moment(newest), panes.age(now - newest))
 
     @display(description="Interval", ordering="interval_s")
     def every(self, device: Device) -> str:
@@ -81,11 +87,22 @@ class DeviceAdmin(ScopedHistoryAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # its readings hang on it; disabling it keeps them
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.state_view)
+        return [path("<path:object_id>/state/", view, name="devices_device_state"), *super().get_urls()]
+
+    def state_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The fields of a device with their newest values, as the part of a page."""
+        device = self.existing(request, object_id)
+        return render(
+            request, "admin/devices/device/fields.html", panes.device_context(device, timezone.now())
+        )
+
     def get_fieldsets(self, request: HttpRequest, obj: Device | None = None) -> list[Any]:
         identity = ["house", "name", "kind"] if obj else ["house", "name", "type"]
         return [
             (None, {"fields": [*identity, "label"]}),
-            ("Reading it", {"fields": ["interval_s", "config"]}),
+            ("Reading it", {"fields": ["interval_s", *_settings(request, obj)]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Device | None = None) -> list[str]:
@@ -94,6 +111,7 @@ class DeviceAdmin(ScopedHistoryAdmin):
     def get_form(
         self, request: HttpRequest, obj: Device | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
+        kwargs["form"] = form_for(_kind(request, obj), obj)
         form = super().get_form(request, obj, change, **kwargs)
         form.user = request.user
         return form
@@ -106,8 +124,25 @@ class DeviceAdmin(ScopedHistoryAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {**(extra_context or {}), **panes.context_of_new()}
+        if not (kind := _kind(request, None)):
+            return self._choose_type(request)
+        context = {
+            **(extra_context or {}),
+            "title": f"Add {panes.title_of(kind)}",
+            "kind_title": panes.title_of(kind),
+            "other_type": _with_type(request, None),
+        }
         return cast(HttpResponse, super().add_view(request, form_url, context))
+
+    def _choose_type(self, request: HttpRequest) -> HttpResponse:
+        types = [
+            {"name": kind, "title": title, "url": _with_type(request, kind)}
+            for kind, title in panes.titles(drivers.kinds()).items()
+        ]
+        context = {"title": "Add a device", "opts": self.opts, "media": self.media, "types": types}
+        return TemplateResponse(
+            request, "admin/devices/device/types.html", {**self.admin_site.each_context(request), **context}
+        )
 
     def change_view(
         self,
@@ -116,7 +151,8 @@ class DeviceAdmin(ScopedHistoryAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**(extra_context or {}), **panes.context_of(self.existing(request, object_id), _now())}
+        shown = panes.device_context(self.existing(request, object_id), timezone.now())
+        context = {**(extra_context or {}), **shown}
         return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
@@ -150,6 +186,19 @@ class DeviceAdmin(ScopedHistoryAdmin):
     def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         return self._switch(request, object_id, enabled=False)
 
+    @action(
+        description="Synchronize configuration",
+        icon="sync",
+        permissions=["change"],
+        dialog=SYNCHRONIZE_DIALOG,
+    )
+    def synchronize(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        device = self.existing(request, object_id)
+        synchronize(house=device.source.house)
+        self.log_change(request, device, "Configuration synchronized.")
+        messages.success(request, f"The agent of {device.source.house} is asked to fetch its devices again.")
+        return leave_dialog(request, _page(device))
+
     def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
         device = update_device(
             device=self.existing(request, object_id), enabled=enabled, by=cast(User, request.user)
@@ -157,88 +206,26 @@ class DeviceAdmin(ScopedHistoryAdmin):
         done = "enabled" if enabled else "disabled"
         self.log_change(request, device, f"{done.capitalize()}.")
         messages.success(request, f"{device} is {done}.")
-        return leave_dialog(request, reverse("admin:devices_device_change", args=[device.pk]))
+        return leave_dialog(request, _page(device))
 
 
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    """What happened, newest first."""
-
-    list_display = ["time", "house", "origin", "type", "summary"]
-    list_filter = [("house", VisibleFilter), "type"]
-    list_select_related = ["house", "source"]
-    search_fields = ["type", "source__name", "source__label", "house__name", "house__label"]
-    fields = ["house", "origin", "time", "type", "content"]
-    readonly_fields = ["origin", "time", "content"]
-    show_full_result_count = False
-
-    @display(description="Time", ordering="timestamp")
-    def time(self, event: Event) -> str | None:
-        return moment(event.timestamp)
-
-    @display(description="Source", ordering="source__name")
-    def origin(self, event: Event) -> str:
-        return "the agent" if event.source is None else str(event.source)
-
-    @display(description="Data")
-    def summary(self, event: Event) -> str:
-        text = json.dumps(event.data, ensure_ascii=False)
-        return text if len(text) <= 120 else f"{text[:119]}…"
-
-    @display(description="Data")
-    def content(self, event: Event) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(event.data, indent=2, ensure_ascii=False))
+def _page(device: Device) -> str:
+    return reverse("admin:devices_device_change", args=[device.pk])
 
 
-@admin.register(EdgeUnit)
-class EdgeUnitAdmin(ReadOnlyAdmin):
-    """The agents of houses: whether they are heard of and run the device list they should."""
-
-    list_display = [
-        "house",
-        "devices",
-        "config_version",
-        "acked_version",
-        "last_seen_at",
-        "agent_version",
-        "clock",
-    ]
-    list_filter = [("house", VisibleFilter)]
-    list_select_related = ["house"]
-    search_fields = ["house__name", "house__label"]
-    ordering = ["house__name"]
-    fields = [
-        "house",
-        "devices",
-        ("config_version", "running_version"),
-        ("acked_version", "acked_at"),
-        "faults",
-        ("last_seen_at", "agent_version"),
-        ("spool", "spool_bound"),
-        "clock",
-    ]
-    readonly_fields = ["devices", "faults", "clock"]
-
-    @display(
-        description="Device list",
-        label={"in use": "success", "in use, with errors": "danger", "waiting for the agent": "warning"},
-    )
-    def devices(self, unit: EdgeUnit) -> str:
-        if unit.acked_version is None or unit.acked_version < unit.config_version:
-            return "waiting for the agent"
-        return "in use, with errors" if unit.ack_errors else "in use"
-
-    @display(description="Devices it cannot read")
-    def faults(self, unit: EdgeUnit) -> str:
-        return "; ".join(f"{fault['device']}: {fault['message']}" for fault in unit.ack_errors) or "none"
-
-    @display(description="Clock", ordering="clock_offset_ms")
-    def clock(self, unit: EdgeUnit) -> str:
-        if unit.clock_offset_ms is None:
-            return "not known"
-        direction = "ahead" if unit.clock_offset_ms >= 0 else "behind"
-        return f"{abs(unit.clock_offset_ms) / 1000:.1f} s {direction}"
+def _kind(request: HttpRequest, device: Device | None) -> str:
+    """The type of a device, or of the one being added; empty where there is no such type (any more)."""
+    asked = device.type if device else request.POST.get("type") or request.GET.get("type", "")
+    return asked if asked in drivers.kinds() else ""
 
 
-def _now() -> int:
-    return int(time.time() * 1000)
+def _settings(request: HttpRequest, device: Device | None) -> list[str]:
+    """The names of the form's fields for the settings of the type."""
+    kind = _kind(request, device)
+    return list(settings_fields.fields_of(kind, stored=device.secrets if device else ())) if kind else []
+
+
+def _with_type(request: HttpRequest, kind: str | None) -> str:
+    """This page's address for another type, or for none; what else was asked stays."""
+    asked = {name: value for name, value in request.GET.items() if name != "type"}
+    return f"{request.path}?{urlencode(asked | ({'type': kind} if kind else {}))}"

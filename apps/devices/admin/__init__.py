@@ -1,0 +1,5 @@
+"""Devices, what happened at them, and the agents of houses, in the admin."""
+
+from apps.devices.admin import agents, devices, events
+
+__all__ = ["agents", "devices", "events"]
