@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,25 @@ def test_a_new_house_shows_its_credential_once_to_copy_and_to_download(
     expect(dialog).to_have_count(0)
     desk.reload()
     expect(dialog).to_have_count(0)
+    assert complaints == []
+
+
+@pytest.mark.browser_context_args(timezone_id="Asia/Kathmandu")
+def test_a_new_house_is_where_the_browser_is_and_another_zone_is_found_by_typing(
+    desk: Page, complaints: list[str]
+) -> None:
+    desk.get_by_role("link", name="Add a house").click()
+    shown = desk.locator("#select2-id_time_zone-container")
+    expect(shown).to_have_text(re.compile(r"Asia/Kat\w+"))  # browsers know it by an old name too
+
+    shown.click()
+    desk.keyboard.type("brussels")
+    desk.keyboard.press("Enter")
+    expect(shown).to_have_text("Europe/Brussels")
+    desk.get_by_label("Name").first.fill("mill")
+    desk.get_by_role("button", name="Save", exact=True).click()
+    expect(desk.get_by_role("dialog", name="The credential of mill")).to_be_visible()
+    assert House.objects.get(name="mill").time_zone == "Europe/Brussels"
     assert complaints == []
 
 

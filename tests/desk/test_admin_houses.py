@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.devices.mutations import create_device
 from apps.houses import credentials
 from apps.houses.credentials import verify
 from apps.houses.models import EdgeCredential, House
@@ -125,6 +126,51 @@ def test_the_key_is_nowhere_else(desk: Client, caplog: pytest.LogCaptureFixture)
     ):
         assert bundle["key"] not in place
     assert not [name for name in dict(desk.session) if "credential" in name]
+
+
+def test_a_new_house_takes_the_browsers_zone_until_somebody_has_chosen(desk: Client, house_a: House) -> None:
+    mark = "data-choose-own-zone"
+    assert mark in desk.get(reverse("admin:houses_house_add")).content.decode()
+    refused = desk.post(reverse("admin:houses_house_add"), {"name": "not a name", "time_zone": "UTC"})
+    assert mark not in refused.content.decode()
+    assert mark not in desk.get(page(house_a)).content.decode()
+
+
+def test_a_new_house_is_saved_in_one_way(desk: Client, house_a: House) -> None:
+    text = desk.get(reverse("admin:houses_house_add")).content.decode()
+    assert 'name="_save"' in text
+    assert 'name="_addanother"' not in text
+    assert 'name="_continue"' not in text
+    assert 'name="_continue"' in desk.get(page(house_a)).content.decode()
+
+
+def test_its_page_leads_to_its_devices(desk: Client, house_a: House, house_b: House) -> None:
+    for house in (house_a, house_b):
+        create_device(
+            house=house, name="egauge", type="egauge", config={"ip": "192.0.2.7", "keys": ["A.Load"]}
+        )
+    text = desk.get(page(house_a)).content.decode()
+    devices = f"{reverse('admin:devices_device_changelist')}?source__house__id__exact={house_a.pk}"
+    assert f'<a href="{devices}">1 device</a>' in text
+    assert f"{reverse('admin:devices_device_add')}?house={house_a.pk}" in text
+    assert desk.get(devices).content.decode().count('class="field-title') == 1
+
+
+def test_a_credential_never_used_says_so(desk: Client, house_a: House) -> None:
+    credentials.issue(house=house_a)
+    assert "never" in desk.get(page(house_a)).content.decode()
+    EdgeCredential.objects.update(last_used_at=NOW)
+    assert "2026-06-01 12:00 UTC" in desk.get(page(house_a)).content.decode()
+
+
+def test_the_history_says_who_changed_what(desk: Client, house_a: House, alice: User) -> None:
+    house_a.save()
+    edit = {"label": "The mill", "description": "", "time_zone": house_a.time_zone, **inlines()}
+    desk.post(page(house_a), edit)
+    text = desk.get(reverse("admin:houses_house_history", args=[house_a.pk])).content.decode()
+    assert f"<td>{alice}</td>" in text
+    assert "<strong>Label</strong>: House A → The mill" in text
+    assert "<td>the server</td>" in text
 
 
 def test_rotating_asks_first(desk: Client, house_a: House) -> None:

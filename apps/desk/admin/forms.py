@@ -7,24 +7,36 @@ from typing import Any, cast
 from django import forms
 from django.http import HttpRequest
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from apps.houses.models import EdgeCredential, House
 from apps.houses.names import zone_names
 
 
 class HouseForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
-    """A house; zones are chosen, not typed."""
+    """A house; zones are chosen from those there are."""
 
     class Meta:
         model = House
         fields = ["name", "label", "description", "time_zone", "latitude", "longitude"]
-        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+        help_texts = {
+            "name": "Short and unique, such as mill-4, for commands and files. It cannot be changed later.",
+            "description": "For the people who look at it: shown on its page.",
+            "time_zone": "Its days and hours follow it.",
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "time_zone" in self.fields:  # not for those who only look
-            self.fields["time_zone"].widget = UnfoldAdminSelectWidget(choices=_zones(self.instance.time_zone))
+            self.fields["time_zone"].widget = self._zone_widget()
+
+    def _zone_widget(self) -> forms.Widget:
+        """Zones to search in. In a form nobody has filled in, the browser chooses its own."""
+        untouched = self.instance.pk is None and not self.is_bound
+        attrs = {"data-choose-own-zone": ""} if untouched else {}
+        choices = _zones(self.instance.time_zone)
+        return cast(forms.Widget, UnfoldAdminSelect2Widget(attrs=attrs, choices=choices))
 
 
 class RevokeForm(BaseDialogForm):

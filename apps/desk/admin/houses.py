@@ -19,6 +19,7 @@ from apps.accounts.models import User
 from apps.desk.admin import once
 from apps.desk.admin.forms import HouseForm, RevokeForm
 from apps.desk.admin.memberships import MemberInline, MembershipsAdmin
+from apps.devices.models import Device
 from apps.houses import credentials, mutations
 from apps.houses.models import EdgeCredential, House
 from apps.houses.scoped_admin import leave_dialog
@@ -32,7 +33,7 @@ class CredentialInline(TabularInline):
     can_delete = False
     hide_title = True
     verbose_name_plural = "credentials"
-    fields = readonly_fields = ["key", "created_at", "created_by", "last_used_at", "state"]
+    fields = readonly_fields = ["key", "created_at", "created_by", "last_used", "state"]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[EdgeCredential]:
         found: models.QuerySet[EdgeCredential] = super().get_queryset(request)
@@ -47,6 +48,10 @@ class CredentialInline(TabularInline):
     @display(description="Key")
     def key(self, credential: EdgeCredential) -> str:
         return f"{credential.hint}…"
+
+    @display(description="Last used")
+    def last_used(self, credential: EdgeCredential) -> str:
+        return f"{credential.last_used_at:%Y-%m-%d %H:%M} UTC" if credential.last_used_at else "never"
 
     @display(description="Works")
     def state(self, credential: EdgeCredential) -> str:
@@ -78,6 +83,8 @@ class HouseAdmin(MembershipsAdmin):
         ("Place", {"fields": ["time_zone", ("latitude", "longitude")]}),
     ]
     inlines = [CredentialInline, MemberInline]
+    when_empty = "A house is a home, a building or a plant: one place, with a time zone, devices and people."
+    change_form_outer_before_template = "admin/houses/house/next.html"
     change_form_outer_after_template = "admin/houses/house/credential.html"
     actions_detail = [
         "enable",
@@ -89,7 +96,7 @@ class HouseAdmin(MembershipsAdmin):
     ]
 
     class Media:
-        js = ["js/credential.js"]
+        js = ["js/credential.js", "js/house.js"]
 
     @display(description="House", ordering="name")
     def title(self, house: House) -> str:
@@ -143,11 +150,19 @@ class HouseAdmin(MembershipsAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**(extra_context or {})}
+        house: House = self.existing(request, object_id)
+        context = {**(extra_context or {}), "devices": Device.objects.filter(source__house=house).count()}
         if request.method == "GET":
-            bundle = once.take(request, self.existing(request, object_id))
+            bundle = once.take(request, house)
             context["bundle"] = bundle and json.dumps(bundle.as_dict(), indent=2)
         return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], add: bool = False, **options: Any
+    ) -> HttpResponse:
+        """Saving a new house always leads to its page: one button says so."""
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": not add}
+        return cast(HttpResponse, super().render_change_form(request, context, add, **options))
 
     @action(
         description="Add a credential",
