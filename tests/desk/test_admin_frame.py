@@ -55,6 +55,12 @@ class TestTheTrail:
         assert heading(page) == "History"
         assert way_back(page)["House A"] == reverse("admin:houses_house_change", args=[house_a.pk])
 
+    def test_an_earlier_version_leads_back_to_the_object(self, desk: Client, house_a: House) -> None:
+        version = house_a.history.latest()
+        page = text(desk, reverse("admin:houses_house_simple_history", args=[house_a.pk, version.pk]))
+        assert heading(page) == "Earlier version"
+        assert [*way_back(page)] == ["Houses", "House A"]
+
     def test_names_keep_their_small_letters(self, desk: Client, house_a: House) -> None:
         create_device(
             house=house_a, name="egauge", type="egauge", config={"ip": "192.0.2.7", "keys": ["A.Load"]}

@@ -31,7 +31,7 @@ class Step:
 @register.simple_tag(takes_context=True)
 def trail(context: Context) -> list[Step]:
     """The way from a list to this page: “Houses”, “Demo house”, “History”."""
-    opts = context.get("opts")
+    opts = context.get("original_opts") or context.get("opts")  # an earlier version has a model of its own
     if opts is None:
         return [Step(context.get("title") or "")]
     steps = [Step(title_of(opts.model), _list_url(opts)), *_below_list(context, opts)]
