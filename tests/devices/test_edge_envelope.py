@@ -13,9 +13,12 @@ import pytest
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 
+from apps.devices.edge import ingest
 from apps.devices.edge.body import LIMIT, MOST_BATCHES, MOST_MEMBERS, MalformedError, TooLargeError, inflate
+from apps.devices.models import Device, Event
 from apps.houses import credentials
 from apps.houses.models import House
+from apps.readings.models import Tail
 from tests.devices.conftest import NOW_MS, Agent, Reader, batch
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +102,20 @@ def test_a_gzip_bomb_is_too_large(agent: Agent) -> None:
 def test_too_many_batches_are_too_large_so_that_the_agent_halves_them(agent: Agent) -> None:
     body = b'{"batches": [' + b"{}," * MOST_BATCHES + b"{}]}"
     assert error(agent.send(body)) == (413, "too_large")
+
+
+def test_too_many_events_are_too_large_and_nothing_is_stored(
+    agent: Agent, egauge: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MOST_EVENTS", 3)
+    event = {"type": "PING", "timestamp": NOW_MS}
+    flips = batch(at=[NOW_MS - 2, NOW_MS - 1], states={"on": [True, False]}, P=[1, 2])
+    answer = agent.upload(flips, events=[event, {**event, "timestamp": NOW_MS + 1}])
+    assert error(answer) == (413, "too_large")
+    assert not Event.objects.exists()
+    assert not Tail.objects.exists()
+    steady = batch(at=[NOW_MS + step for step in range(9)], states={"on": [True] * 9})
+    assert agent.upload(steady, events=[event] * 2).status_code == 200
 
 
 def test_inflating_a_bomb_takes_no_more_memory_than_the_limit_needs() -> None:

@@ -10,13 +10,17 @@ from datetime import datetime
 from apps.devices import events
 from apps.devices.edge import batches, happenings
 from apps.devices.edge.batches import Part, State
-from apps.devices.edge.body import Envelope
+from apps.devices.edge.body import Envelope, TooLargeError
 from apps.devices.edge.happenings import Happening
 from apps.devices.edge.parts import Scene, Target
 from apps.devices.edge.refusals import Ledger
 from apps.houses.models import House
 from apps.readings import store
 from apps.readings.sql import fetch
+
+MOST_EVENTS = (
+    20_000  # of one upload, changed states among them: each is a row, and together they take seconds
+)
 
 Stated = list[tuple[int, State]]
 """States with their stamps."""
@@ -40,13 +44,16 @@ class Receipt:
 def receive(*, house: House, envelope: Envelope, received_at: datetime) -> Receipt:
     """Store an upload of the agent of `house`. Repeating it changes nothing.
 
-    Raises GoneError; store.UnknownSource or IntegrityError when a source is deleted meanwhile: try again.
+    Raises GoneError; TooLargeError for too many events; store.UnknownSource or IntegrityError when a source
+    is deleted meanwhile: try again.
     """
     scene = _scene(house, received_at)
     parts = [part for raw in envelope.batches if (part := batches.read(raw, scene))]
     reported = _reported(parts)
     happened = happenings.read_all(envelope.events, scene)
     changed = _changed(reported)
+    if len(happened) + len(changed) > MOST_EVENTS:
+        raise TooLargeError(f"The upload has more than {MOST_EVENTS:,} events and changed states.")
     store.append(_uploads(parts, reported), received_at=received_at)
     events.add(house=house, happened=[*happened, *changed])
     return Receipt(sum(part.stored for part in parts), len(happened), scene.ledger.entries())
