@@ -5,7 +5,11 @@ class DevicesConfig(AppConfig):
     name = "apps.devices"
 
     def ready(self) -> None:
-        from apps.devices import live
+        from apps.devices import deletion, live
+        from apps.houses import deletion as houses
         from apps.houses import panels
+        from apps.jobs import run as jobs
 
         panels.register(live.PANEL)
+        jobs.register(deletion.KIND, deletion.run, title="Delete a device")
+        houses.register("events", deletion.events_of)

@@ -7,14 +7,13 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import User
 from apps.devices import settings_fields
 from apps.devices.models import Device
 from apps.devices.mutations import create_device, update_device
+from apps.houses.confirmation import TypedNameForm
 from apps.houses.models import House
 from apps.readings.models import Source
 from collectors import drivers
@@ -110,25 +109,9 @@ def form_for(kind: str, device: Device | None = None) -> type[DeviceForm]:
     return type("DeviceForm", (DeviceForm,), {**fields, "kind": kind})
 
 
-class DeleteForm(BaseDialogForm):
-    """Asks for the name of what is to be deleted; `expected` finds it."""
-
-    name = forms.CharField(
-        label="Its name", widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": True})
-    )
-
-    def __init__(
-        self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any
-    ) -> None:
-        super().__init__(request, object_id, *args, **options)
-        self.fields["name"].help_text = f"Type {self.expected()} to delete it."
+class DeviceNameForm(TypedNameForm):
+    """Asks for the name of the device that is to be deleted."""
 
     def expected(self) -> str:
         """The name to type."""
         return Source.objects.values_list("name", flat=True).get(pk=self.object_id)
-
-    def clean_name(self) -> str:
-        """Refuse any other name."""
-        if self.cleaned_data["name"] != self.expected():
-            raise ValidationError("This is not its name.")
-        return self.expected()

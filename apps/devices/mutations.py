@@ -11,11 +11,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.devices import deletion
 from apps.devices.declared import declared
 from apps.devices.edge import units
 from apps.devices.edge.parts import is_storable
 from apps.devices.models import Device
 from apps.houses.models import House
+from apps.jobs import run as jobs
+from apps.jobs.models import Job
 from apps.readings import series
 from apps.readings.models import Namespace, Source
 from collectors import drivers
@@ -63,9 +66,11 @@ def update_device(
     """Save what is given and return the device as it then is; name and type never change.
 
     A secret that `config` leaves out, leaves empty or shows masked stays; null removes it. Raises
-    ValidationError naming the field.
+    ValidationError naming the field, or for enabling a device that is being deleted.
     """
-    device = Device.objects.select_for_update(of=("self",)).select_related("source__house").get(pk=device.pk)
+    device = _locked(device)
+    if enabled and deletion.under_way(device):
+        raise ValidationError("This device is being deleted.")
     before = _as_listed(device)
     if config is not None:
         _configure(device, config)
@@ -78,9 +83,34 @@ def update_device(
     return device
 
 
+@transaction.atomic
+def delete_device(*, device: Device, by: User | None = None) -> Job:
+    """Disable `device` and start the job that deletes it with all it ever said. Raises ValidationError.
+
+    A job that is cancelled, or fails, leaves it disabled with what is left; deleting it again goes on.
+    """
+    device = _locked(device)
+    if deletion.under_way(device):
+        raise ValidationError("This device is being deleted already.")
+    device = update_device(device=device, enabled=False, by=by)
+    return jobs.start(
+        kind=deletion.KIND,
+        subject=f"{device} of {device.source.house}",
+        by=by,
+        source=device.pk,
+        user=None if by is None else by.pk,
+    )
+
+
 def synchronize(*, house: House) -> None:
     """Have the agent of `house` fetch its device list and acknowledge it, though nothing in it changed."""
     units.bump(house)
+
+
+def _locked(device: Device) -> Device:
+    """The device as it is now, changed by nobody else until the transaction ends."""
+    known = Device.objects.select_related("source__house")
+    return known.select_for_update(of=("self",)).get(pk=device.pk)
 
 
 def _configure(device: Device, config: dict[str, Any]) -> None:

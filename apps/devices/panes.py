@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.devices import deletion
 from apps.devices.declared import declared
 from apps.devices.models import Device, EdgeUnit
 from apps.houses.models import House
@@ -160,4 +161,5 @@ def agent_context(house: House, now: datetime) -> dict[str, Any]:
 def device_context(device: Device, now: datetime) -> dict[str, Any]:
     """What the page of a device needs."""
     rows = field_rows(device, int(now.timestamp() * 1000))
-    return {"field_rows": rows, **agent_context(device.source.house, now)}
+    deleted = deletion.under_way(device)
+    return {"field_rows": rows, "being_deleted": deleted, **agent_context(device.source.house, now)}

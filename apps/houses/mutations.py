@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.houses import credentials
+from apps.houses import credentials, deletion
 from apps.houses.credentials import Bundle
 from apps.houses.models import House, Membership
+from apps.jobs import run as jobs
+from apps.jobs.models import Job
 
 
 class Description(TypedDict, total=False):
@@ -59,9 +62,29 @@ def update_house(*, house: House, by: User | None, **changes: Unpack[Description
 
 
 def set_enabled(*, house: House, enabled: bool, by: User | None) -> None:
-    """Let `house` accept readings, or refuse them within a minute. Its history stays either way."""
+    """Let `house` accept readings, or refuse them within a minute. Its history stays either way.
+
+    Raises ValidationError for one that is being deleted.
+    """
+    if enabled and deletion.under_way(house):
+        raise ValidationError("This house is being deleted.")
     house.enabled = enabled
     _save(house, by)
+
+
+@transaction.atomic
+def delete_house(*, house: House, by: User | None) -> Job:
+    """Disable `house` and start the job that deletes it with all that is of it. Raises ValidationError.
+
+    A job that is cancelled, or fails, leaves it disabled with what is left; deleting it again goes on.
+    """
+    house = House.objects.select_for_update().get(pk=house.pk)
+    if deletion.under_way(house):
+        raise ValidationError("This house is being deleted already.")
+    set_enabled(house=house, enabled=False, by=by)
+    return jobs.start(
+        kind=deletion.KIND, subject=house.name, by=by, house=house.pk, user=None if by is None else by.pk
+    )
 
 
 def add_member(*, house: House, user: User) -> None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -15,13 +16,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
-from apps.devices import panes, settings_fields
+from apps.devices import deletion, panes, settings_fields
 from apps.devices.admin.agents import SYNCHRONIZE_DIALOG
-from apps.devices.forms import form_for
+from apps.devices.forms import DeviceNameForm, form_for
 from apps.devices.models import Device
-from apps.devices.mutations import synchronize, update_device
+from apps.devices.mutations import delete_device, synchronize, update_device
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
 from apps.readings.admin import moment
 from collectors import drivers
@@ -40,7 +42,7 @@ class DeviceAdmin(ScopedHistoryAdmin):
     readonly_fields = ["house", "name", "kind"]
     change_form_outer_before_template = "admin/devices/device/state.html"
     change_form_before_template = "admin/devices/device/example.html"
-    actions_detail = ["enable", "disable", "synchronize"]
+    actions_detail = ["enable", "disable", "synchronize", "erase"]
 
     class Media:
         css = {"all": ["css/devices.css"]}
@@ -85,7 +87,12 @@ class DeviceAdmin(ScopedHistoryAdmin):
         return cast("QuerySet[Device]", super().get_queryset(request)).defer("secrets")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # its readings hang on it; disabling it keeps them
+        return False  # years of readings hang on it: only a job can delete it, see `erase`
+
+    def has_erase_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may delete a device with all it ever said."""
+        self._known(request, obj)
+        return request.user.has_perm("devices.delete_device")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.state_view)
@@ -156,9 +163,13 @@ class DeviceAdmin(ScopedHistoryAdmin):
         return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        hidden = "enable" if self.existing(request, object_id).source.enabled else "disable"
+        device = self.existing(request, object_id)
+        hidden = {"enable" if device.source.enabled else "disable"}
+        if deletion.under_way(device):
+            hidden |= {"enable", "erase"}
+        unwanted = {f"devices_device_{name}" for name in hidden}
         offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name != f"devices_device_{hidden}"]
+        return [action for action in offered if action.action_name not in unwanted]
 
     @action(
         description="Enable",
@@ -199,10 +210,36 @@ class DeviceAdmin(ScopedHistoryAdmin):
         messages.success(request, f"The agent of {device.source.house} is asked to fetch its devices again.")
         return leave_dialog(request, _page(device))
 
+    @action(
+        description="Delete",
+        icon="delete",
+        permissions=["erase"],
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Delete this device",
+            "description": "Its settings and everything it ever said go with it: all readings, all events."
+            " Nothing brings them back. To only stop reading it, disable it.",
+            "form_class": DeviceNameForm,
+            "form_submit_text": "Delete for good",
+        },
+    )
+    def erase(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        device = self.existing(request, object_id)
+        try:
+            job = delete_device(device=device, by=cast(User, request.user))
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return leave_dialog(request, _page(device))
+        self.log_deletions(request, [device])
+        return leave_dialog(request, reverse("admin:jobs_job_change", args=[job.pk]))
+
     def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
-        device = update_device(
-            device=self.existing(request, object_id), enabled=enabled, by=cast(User, request.user)
-        )
+        device = self.existing(request, object_id)
+        try:
+            update_device(device=device, enabled=enabled, by=cast(User, request.user))
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return leave_dialog(request, _page(device))
         done = "enabled" if enabled else "disabled"
         self.log_change(request, device, f"{done.capitalize()}.")
         messages.success(request, f"{device} is {done}.")
