@@ -11,7 +11,8 @@ from collectors.agent.client import Client
 from collectors.agent.configuration import Configurer
 from collectors.agent.files import claim, private_folder
 from collectors.agent.fleet import Fleet
-from collectors.agent.spool import Spool
+from collectors.agent.spool import SPOOL_BOUND, Spool
+from collectors.agent.timekeeping import Timekeeper
 from collectors.agent.uploader import Uploader
 
 log = logging.getLogger(__name__)
@@ -26,22 +27,24 @@ class ThreadEndedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often the agent turns to the server, in seconds."""
+    """How often the agent turns to the server, in seconds; ``interval`` for devices, or as configured."""
 
     config: float = 60.0
     heartbeat: float = 60.0
     longest_pause: float = 60.0
     timeout: float = 30.0
+    interval: float | None = None
 
 
 class Agent:
     """One house's agent: a fleet of pollers that fill the spool, an uploader that empties it."""
 
-    def __init__(self, bundle: Bundle, state: Path, pace: Pace) -> None:
-        """Claim the state folder. Raises LockedError when another agent has it."""
+    def __init__(self, bundle: Bundle, state: Path, pace: Pace, *, spool_bound: int = SPOOL_BOUND) -> None:
+        """Claim the state folder. Raises LockedError when another agent has it, sqlite3.Error, OSError."""
         self._lock = claim(private_folder(state))
-        self._spool = Spool(state / "spool.sqlite3")
-        self._fleet = Fleet(self._spool)
+        self._spool = Spool(state / "spool.sqlite3", bound=spool_bound)
+        timekeeper = Timekeeper()
+        self._fleet = Fleet(self._spool, timekeeper, interval=pace.interval)
         self._configurer = Configurer(
             Client(bundle, timeout=pace.timeout),
             state / "config.json",
@@ -51,6 +54,7 @@ class Agent:
         self._uploader = Uploader(
             self._spool,
             Client(bundle, timeout=pace.timeout),
+            timekeeper,
             config_version=self._configurer.version,
             heartbeat=pace.heartbeat,
             longest_pause=pace.longest_pause,
@@ -69,10 +73,12 @@ class Agent:
                 raise ThreadEndedError(f"The agent's {ended[0]} ended unexpectedly.")
         for worker in workers:
             worker.stop()
-        self._fleet.stop()
+        silent = self._fleet.stop()
         for worker in workers:
             worker.join(PARTING_S)
         log.info("Stopped with %d rows waiting.", len(self._spool))
+        if silent and not any(worker.is_alive() for worker in workers):
+            self._spool.close()
 
 
 def run_until_signalled(agent: Agent) -> None:

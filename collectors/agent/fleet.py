@@ -6,9 +6,11 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from collectors.agent.poller import Device, Poller
+from collectors.agent.device import Device, Reader
+from collectors.agent.poller import Poller
 from collectors.agent.spool import Spool
-from collectors.drivers import ConfigError, DeviceError
+from collectors.agent.timekeeping import Timekeeper
+from collectors.drivers import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +25,11 @@ class Fault(TypedDict):
 class Fleet:
     """Runs a poller for each device of the newest configuration."""
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
+    def __init__(self, spool: Spool, timekeeper: Timekeeper, *, interval: float | None = None) -> None:
+        """With an ``interval`` (s) every device is read that often, whatever its configuration says."""
+        self._spool, self._timekeeper, self._interval = spool, timekeeper, interval
         self._pollers: dict[str, Poller] = {}
+        self._leaving: dict[str, Poller] = {}
 
     def apply(self, devices: Iterable[Any]) -> list[Fault]:
         """Start, replace and stop pollers so that they fit; what cannot be read is returned.
@@ -36,19 +40,22 @@ class Fleet:
         wanted = self._wanted(devices, faults)
         for name, poller in list(self._pollers.items()):
             if wanted.get(name) != poller.device:
-                self._pollers.pop(name).stop()
+                self._leaving[name] = self._pollers.pop(name)
+                poller.stop()
         for name, device in wanted.items():
             if name not in self._pollers:
                 self._start(device, faults)
         return faults
 
-    def stop(self, timeout: float = 2.0) -> None:
-        """Stop all; a device that is still silent after ``timeout`` seconds is left to its thread."""
-        for poller in self._pollers.values():
+    def stop(self, timeout: float = 2.0) -> bool:
+        """Stop all; False when a device is silent for ``timeout`` seconds more and left to its thread."""
+        pollers = [*self._pollers.values(), *self._leaving.values()]
+        for poller in pollers:
             poller.stop()
-        for poller in self._pollers.values():
+        for poller in pollers:
             poller.join(timeout)
         self._pollers.clear()
+        return not any(poller.is_alive() for poller in pollers)
 
     def _wanted(self, devices: Iterable[Any], faults: list[Fault]) -> dict[str, Device]:
         wanted: dict[str, Device] = {}
@@ -62,15 +69,20 @@ class Fleet:
             if name in wanted:
                 faults.append(Fault(device=name, message="is configured twice; the first is used"))
             else:
-                wanted[name] = device
+                wanted[name] = self._paced(device)
         return wanted
+
+    def _paced(self, device: Device) -> Device:
+        return msgspec.structs.replace(device, interval_s=self._interval or device.interval_s)
 
     def _start(self, device: Device, faults: list[Fault]) -> None:
         try:
-            poller = Poller(device, self._spool)
-        except (ConfigError, DeviceError) as error:
+            reader = Reader(device, self._spool.recall, self._timekeeper)
+        except ConfigError as error:
             faults.append(Fault(device=device.name, message=str(error)))
             log.warning("%s cannot be read: %s", device.name, error)
             return
-        self._pollers[device.name] = poller
-        poller.start()
+        if reader.fault:  # it is polled all the same: what is missing may come
+            faults.append(Fault(device=device.name, message=reader.fault))
+        self._pollers[device.name] = Poller(reader, self._spool, after=self._leaving.get(device.name))
+        self._pollers[device.name].start()

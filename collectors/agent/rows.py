@@ -7,8 +7,10 @@ import msgspec
 
 from collectors.agent.spool import Entry, Row
 from collectors.agent.states import States
-from collectors.drivers import Event, Reading
+from collectors.drivers import DeviceError, Event, Reading
 from collectors.drivers.values import State, as_number
+
+LAST_STAMP = 2**53
 
 
 class ReadingBody(msgspec.Struct, omit_defaults=True):
@@ -18,10 +20,17 @@ class ReadingBody(msgspec.Struct, omit_defaults=True):
     states: dict[str, State] = {}
 
 
-def reading_rows(source: str, reading: Reading, states: States) -> list[Row]:
-    """A reading as rows: its values with the states that changed, and warnings about states, if any.
+class EventBody(msgspec.Struct):
+    """An event as it lies in the spool."""
 
-    Raises DeviceError for values that are neither number, text nor boolean.
+    type: str
+    data: dict[str, Any]
+
+
+def reading_row(source: str, reading: Reading, states: States) -> Row:
+    """A reading as a row: its numbers, and the states that changed.
+
+    Raises DeviceError for values that are neither number, text nor boolean, and for impossible stamps.
     """
     fields: dict[str, float | None] = {}
     found: dict[str, State] = {}
@@ -31,16 +40,22 @@ def reading_rows(source: str, reading: Reading, states: States) -> list[Row]:
                 found[name] = state
             case number:
                 fields[name] = number
-    changed, warnings = states.changes(int(reading.timestamp), found)
-    body = msgspec.json.encode(ReadingBody(fields, changed))
-    row = Row(source, int(reading.timestamp), "reading", body)
-    return [row, *(event_row(source, event) for event in warnings)]
+    stamp = _stamp(reading.timestamp)
+    body = ReadingBody(fields, states.changes(stamp, found))
+    return Row(source, stamp, "reading", msgspec.json.encode(body))
 
 
 def event_row(source: str, event: Event) -> Row:
-    """An event as a row."""
-    body = msgspec.json.encode({"type": event.type, "data": event.data})
-    return Row(source, int(event.timestamp), "event", body)
+    """An event as a row; an empty source is the agent itself. Raises DeviceError for an impossible stamp."""
+    return Row(
+        source, _stamp(event.timestamp), "event", msgspec.json.encode(EventBody(event.type, dict(event.data)))
+    )
+
+
+def _stamp(timestamp: float) -> int:
+    if not (isinstance(timestamp, int | float) and 0 <= timestamp < LAST_STAMP):
+        raise DeviceError("The driver delivered a timestamp that is no moment.")
+    return int(timestamp)
 
 
 def upload(entries: Iterable[Entry]) -> dict[str, Any]:
@@ -49,13 +64,29 @@ def upload(entries: Iterable[Entry]) -> dict[str, Any]:
     events: list[dict[str, Any]] = []
     for _, row in entries:
         if row.what == "event":
-            happened = msgspec.json.decode(row.body)
-            events.append({"source": row.source, "timestamp": row.timestamp, **happened})
+            events.append(
+                event_part(row.source, row.timestamp, msgspec.json.decode(row.body, type=EventBody))
+            )
             continue
         body = msgspec.json.decode(row.body, type=ReadingBody)
         groups.setdefault((row.source, tuple(sorted(body.fields))), []).append((row.timestamp, body))
     batches = [_batch(source, names, readings) for (source, names), readings in groups.items()]
     return {"batches": batches, "events": events}
+
+
+def event_part(source: str, timestamp: int, body: EventBody) -> dict[str, Any]:
+    """An event as uploads carry it; one of the agent itself names no source."""
+    named = {"source": source} if source else {}
+    return {**named, "timestamp": timestamp, "type": body.type, "data": body.data}
+
+
+def is_whole(row: Row) -> bool:
+    """Whether the body of a row is what it was when it was written."""
+    try:
+        msgspec.json.decode(row.body, type=EventBody if row.what == "event" else ReadingBody)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def _batch(source: str, names: Sequence[str], readings: Sequence[tuple[int, ReadingBody]]) -> dict[str, Any]:
@@ -71,7 +102,9 @@ def _batch(source: str, names: Sequence[str], readings: Sequence[tuple[int, Read
 
 
 def refused_part(sent: Mapping[str, Any], refusal: Mapping[str, Any]) -> bytes:
-    """The batches of an upload that a refusal speaks of, with the refusal, as JSON."""
+    """What of an upload a refusal speaks of, with the refusal, as JSON."""
     source = refusal.get("source")
-    batches = [batch for batch in sent["batches"] if batch["source"] == source]
-    return msgspec.json.encode({"refused": refusal, "batches": batches})
+    parts = {
+        name: [part for part in sent[name] if part.get("source") == source] for name in ("batches", "events")
+    }
+    return msgspec.json.encode({"refused": refusal, **parts})

@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 
-from collectors import __version__
+from collectors import __version__, drivers
 from collectors.agent.client import Client
-from collectors.agent.rows import refused_part, upload
-from collectors.agent.spool import Entry, Spool
+from collectors.agent.refusals import AGENT, Refusals
+from collectors.agent.rows import EventBody, event_part, event_row, is_whole, refused_part, upload
+from collectors.agent.spool import Entry, Loss, Spool
+from collectors.agent.timekeeping import Timekeeper
 from collectors.agent.trouble import Backoff, Trouble
 from collectors.http import Answer, NetworkError
 
@@ -49,18 +51,18 @@ class Uploader(threading.Thread):
         self,
         spool: Spool,
         client: Client,
+        timekeeper: Timekeeper,
         *,
         config_version: Callable[[], int | str | None],
         heartbeat: float = 60.0,
         longest_pause: float = 60.0,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(name="uploader", daemon=True)
         self._spool, self._client, self._config_version = spool, client, config_version
-        self._heartbeat, self._clock = heartbeat, clock
+        self._timekeeper, self._heartbeat = timekeeper, heartbeat
         self._rows = MOST_ROWS
         self._backoff, self._trouble = Backoff(longest=longest_pause), Trouble()
-        self._refusals: set[tuple[str, str, str]] = set()
+        self._refusals = Refusals(spool.recall(Refusals.KEY))
         self._last_success = -math.inf
         self._stopping = threading.Event()
 
@@ -72,26 +74,43 @@ class Uploader(threading.Thread):
     def run(self) -> None:
         """Upload until stopped."""
         while not self._stopping.is_set():
-            if not len(self._spool) and not self._spool.arrived.wait(self._until_heartbeat()):
-                self._deliver([])
-                continue
-            self._stopping.wait(LINGER_S)
-            self._spool.arrived.clear()
-            while not self._stopping.is_set() and (
-                entries := self._spool.oldest(rows=self._rows, size=MOST_BYTES)
-            ):
-                self._deliver(entries)
+            if self._spool.arrived.wait(self._until_heartbeat()):
+                self._stopping.wait(LINGER_S)
+                self._spool.arrived.clear()
+            if not self._stopping.is_set():
+                self._empty()
+
+    def _empty(self) -> None:
+        """Deliver what is waiting; when it is nothing, a heartbeat if one is due."""
+        while self._timekeeper.booted is not None and not self._stopping.is_set() and self._deliver_next():
+            pass
+        if self._until_heartbeat() == 0 and not self._stopping.is_set():
+            self._attempt([], None)
+
+    def _deliver_next(self) -> bool:
+        """Try to deliver the oldest; False when nothing can be delivered now."""
+        try:
+            entries, loss = self._spool.oldest(rows=self._rows, size=MOST_BYTES), self._loss()
+        except sqlite3.Error as error:
+            self._hold(error)
+            return False
+        if entries or loss:
+            self._attempt(entries, loss)
+        return bool(entries or loss)
+
+    def _loss(self) -> Loss | None:
+        """What was lost, told only while the server answers: so a long outage is told as one."""
+        healthy = self._last_success > -math.inf and not self._trouble.since_last_success
+        return self._spool.loss(self._timekeeper.now()) if healthy else None
 
     def _until_heartbeat(self) -> float:
         return max(0.0, self._last_success + self._heartbeat - time.monotonic())
 
-    def _deliver(self, entries: Sequence[Entry]) -> None:
+    def _attempt(self, entries: Sequence[Entry], loss: Loss | None) -> None:
         """Send the entries once. They leave the spool when the server stored them or never will."""
-        sent = upload(entries) | {"agent": self._about()}
-        body = msgspec.json.encode(sent)
         try:
-            answer = self._client.upload(body)
-            self._judge(answer, entries, sent)
+            with self._spool.in_flight():
+                self._deliver(entries, loss)
         except (NetworkError, NotStoredError, sqlite3.Error) as error:
             self._hold(error)
         else:
@@ -100,48 +119,73 @@ class Uploader(threading.Thread):
             if self._trouble.ends():
                 log.info("Readings are delivered again.")
 
+    def _deliver(self, entries: Sequence[Entry], loss: Loss | None) -> None:
+        whole = [entry for entry in entries if is_whole(entry.row)]
+        if len(whole) < len(entries):
+            spoilt = [entry for entry in entries if not is_whole(entry.row)]
+            self._spool.settle(spoilt, [("spoilt", entry.row.body) for entry in spoilt])
+        sent = upload(whole) | {"agent": self._about()}
+        sent["events"] += [_lost(loss)] if loss else []
+        self._judge(self._client.upload(msgspec.json.encode(sent)), whole, sent, loss)
+
     def _about(self) -> dict[str, Any]:
         return {
             "version": __version__,
-            "sent_at": round(self._clock() * 1000),
+            "sent_at": self._timekeeper.wall(),
             "spool": len(self._spool),
             "spool_bound": self._spool.bound,
             "config_version": self._config_version(),
         }
 
-    def _judge(self, answer: Answer, entries: Sequence[Entry], sent: dict[str, Any]) -> None:
+    def _judge(
+        self, answer: Answer, entries: Sequence[Entry], sent: dict[str, Any], loss: Loss | None
+    ) -> None:
         if answer.status == 200:
-            self._settle(read_stored(answer), entries, sent)
+            self._settle(read_stored(answer), entries, sent, loss)
+            self._learn(answer)
         elif answer.status == 413 and len(entries) > 1:
             self._rows = max(1, len(entries) // 2)
         elif answer.status in (400, 413) and entries:
             self._bury(answer.status, entries, sent)
         else:
-            raise NotStoredError(f"it answered HTTP {answer.status}", retry_after(answer, self._clock()))
+            raise NotStoredError(
+                f"it answered HTTP {answer.status}", retry_after(answer, self._timekeeper.wall() / 1000)
+            )
 
-    def _settle(self, stored: Stored, entries: Sequence[Entry], sent: dict[str, Any]) -> None:
+    def _settle(
+        self, stored: Stored, entries: Sequence[Entry], sent: dict[str, Any], loss: Loss | None
+    ) -> None:
         letters = [(str(refusal.get("code")), refused_part(sent, refusal)) for refusal in stored.refused]
-        self._spool.settle(entries, letters)
+        self._spool.settle(entries, letters, loss)
         self._rows = min(MOST_ROWS, self._rows * 2)
-        self._tell_refusals(stored.refused, {batch["source"] for batch in sent["batches"]})
+        if news := self._refusals.news(stored.refused, self._timekeeper.now()):
+            self._spool.add(news, {Refusals.KEY: self._refusals.kept()})
 
-    def _tell_refusals(self, refused: Sequence[dict[str, Any]], sources: set[str]) -> None:
-        """Log what was not refused the last time that the same sources were sent."""
-        known, self._refusals = self._refusals, {old for old in self._refusals if old[0] not in sources}
-        for refusal in refused:
-            what = (str(refusal.get("source")), str(refusal.get("field", "all")), str(refusal.get("code")))
-            if what not in known | self._refusals:
-                log.warning(
-                    "Refused by the server: %s, field %s: %s (%s).", *what, refusal.get("message", "")
-                )
-            self._refusals.add(what)
+    def _learn(self, answer: Answer) -> None:
+        """Take the time from the server's answer, and put the stamps right that were waiting for it."""
+        if self._timekeeper.booted is None:
+            self._spool.arrived.set()  # what is waiting can be sent from now on
+        self._timekeeper.learn(answer.headers.get("Date"))
+        if (booted := self._timekeeper.booted) is None:
+            raise NotStoredError("neither its answer nor this machine's clock says what time it is")
+        if damage := self._spool.tell_damage():
+            self.warn(damage)
+        if timeless := self._spool.right(booted):
+            self.warn(
+                f"{timeless} readings were taken before a restart while the clock was not set: nobody knows "
+                "when. They are kept aside as dead letters."
+            )
+
+    def warn(self, text: str) -> None:
+        """Tell of something that concerns the agent itself."""
+        log.warning("%s", text)
+        self._spool.add([event_row(AGENT, drivers.warning(self._timekeeper.now(), text))])
 
     def _bury(self, status: int, entries: Sequence[Entry], sent: dict[str, Any]) -> None:
         self._spool.settle(entries, [(f"HTTP {status}", msgspec.json.encode(sent))])
-        log.warning(
-            "The server cannot take an upload of %d rows (HTTP %d); it is kept aside as a dead letter.",
-            len(entries),
-            status,
+        self.warn(
+            f"The server cannot take an upload of {len(entries)} rows (HTTP {status}); "
+            "it is kept aside as a dead letter."
         )
 
     def _hold(self, error: Exception) -> None:
@@ -149,6 +193,12 @@ class Uploader(threading.Thread):
             log.warning("Readings cannot be delivered: %s. They are kept.", error)
         asked = error.pause if isinstance(error, NotStoredError) else 0.0
         self._stopping.wait(max(asked, self._backoff.pause()))
+
+
+def _lost(loss: Loss) -> dict[str, Any]:
+    """The event of rows that gave way; the same until it has arrived, so that it is stored once."""
+    data = {"count": loss.rows, "from": loss.first, "to": loss.last}
+    return event_part(AGENT, loss.told, EventBody("SPOOL_LOST", data))
 
 
 def read_stored(answer: Answer) -> Stored:

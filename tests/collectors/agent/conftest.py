@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from collectors.agent.spool import Row, Spool
+from collectors.agent.timekeeping import Timekeeper
 from collectors.simulation.egauge import Simulator
 from collectors.simulation.world import World
 from tests.collectors.agent.desk import Desk, open_desk
@@ -27,6 +28,14 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     spool = Spool(tmp_path / "spool.sqlite3")
     yield spool
     spool.close()
+
+
+@pytest.fixture
+def timekeeper() -> Timekeeper:
+    """The clock of a machine that the server has found right."""
+    timekeeper = Timekeeper()
+    timekeeper.learn(None)
+    return timekeeper
 
 
 @pytest.fixture(scope="module")

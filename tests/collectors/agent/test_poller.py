@@ -2,14 +2,17 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from collectors.agent.device import Device, Reader
 from collectors.agent.fleet import Fleet
-from collectors.agent.poller import Device, Poller, until_next_poll
+from collectors.agent.poller import Poller, until_next_poll
 from collectors.agent.spool import Row, Spool
-from collectors.drivers import ConfigError, DeviceError, Event, Reading, ReadResult
+from collectors.agent.timekeeping import Timekeeper
+from collectors.drivers import ConfigError, Event, Reading, ReadResult
 from collectors.simulation.egauge import Simulator
 from tests.collectors.agent.conftest import device
 from tests.collectors.agent.desk import wait_until
@@ -27,7 +30,14 @@ def entry(name: str = "toy", interval_s: float = 0.05, **config: Any) -> dict[st
 
 
 def poller(spool: Spool, **config: Any) -> Poller:
-    return Poller(Device("toy", "toy", 60.0, config), spool, clock=lambda: NOW)
+    return Poller(reader(spool, **config), spool)
+
+
+def reader(spool: Spool, monotonic: Callable[[], float] = time.monotonic, **config: Any) -> Reader:
+    """A reader of a toy, on a machine whose clock stands at NOW and is known to be right."""
+    timekeeper = Timekeeper(clock=lambda: NOW, since_boot=lambda: 1000.0)
+    timekeeper.learn(None)
+    return Reader(Device("toy", "toy", 60.0, config), spool.recall, timekeeper, monotonic=monotonic)
 
 
 @pytest.mark.usefixtures("toy")
@@ -67,14 +77,19 @@ class TestPoll:
         assert "KeyError in read" in text
         assert "s3cret" not in text + caplog.text
 
-    def test_recovery_is_logged_and_the_next_failure_told_again(
+    def test_recovery_is_told_once_the_device_was_read_for_a_while(
         self, spool: Spool, caplog: pytest.LogCaptureFixture
     ) -> None:
-        recovering = poller(spool, fail="first")
+        moments = iter(range(0, 1_000, 10))
+        recovering = Poller(reader(spool, monotonic=lambda: next(moments), fail="first"), spool)
         with caplog.at_level(logging.INFO):
-            for _ in range(4):
+            for _ in range(5):
                 recovering.poll()
-        assert [row.what for row in rows(spool)] == ["event", "reading", "reading"]
+        assert [row.what for row in rows(spool)] == ["event", *["reading"] * 3, "event"]
+        assert json.loads(rows(spool)[-1].body) == {
+            "type": "WARNING",
+            "data": {"data": "Not yet.", "cleared": True},
+        }
         assert caplog.text.count("reads again") == 1
 
     def test_a_value_that_is_none_is_the_devices_failure(self, spool: Spool) -> None:
@@ -88,11 +103,19 @@ class TestPoll:
         steady.poll()
         assert caplog.text.count("cannot be kept on disk") == 1
 
-    def test_a_driver_that_cannot_start_tells_no_secret(self, spool: Spool) -> None:
-        with pytest.raises(DeviceError) as caught:
-            poller(spool, fail="start", token="s3cret")
-        assert "OSError" in str(caught.value)
-        assert "s3cret" not in str(caught.value)
+    def test_a_driver_that_cannot_start_is_tried_again_and_tells_no_secret(
+        self, spool: Spool, toy: type[Driver], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing = reader(spool, fail="start", token="s3cret")
+        assert failing.fault
+        assert "OSError" in failing.fault
+        assert "s3cret" not in failing.fault
+        Poller(failing, spool).poll()
+        assert json.loads(rows(spool)[0].body)["data"]["data"] == failing.fault
+        monkeypatch.setattr(toy, "__init__", lambda self, config: setattr(self, "config", config))
+        monkeypatch.setattr(toy, "read", lambda _: {"x": 1.0})
+        Poller(failing, spool).poll()
+        assert [row.what for row in rows(spool)] == ["event", "reading"]
 
     def test_a_wrong_configuration_names_its_setting(self, spool: Spool) -> None:
         with pytest.raises(ConfigError, match="colour"):
@@ -120,8 +143,8 @@ def pollers() -> dict[str, threading.Thread]:
 
 class TestFleet:
     @pytest.fixture
-    def fleet(self, spool: Spool, toy: type[Driver]) -> Any:
-        fleet = Fleet(spool)
+    def fleet(self, spool: Spool, toy: type[Driver], timekeeper: Timekeeper) -> Any:
+        fleet = Fleet(spool, timekeeper)
         yield fleet
         fleet.stop(timeout=0.05)
 

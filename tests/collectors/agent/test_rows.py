@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from collectors.agent.rows import event_row, reading_rows, upload
+from collectors.agent.rows import event_row, reading_row, upload
 from collectors.agent.spool import Entry, Row
 from collectors.agent.states import States
 from collectors.drivers import Event, Reading
@@ -13,9 +13,7 @@ def entries(*rows: Row) -> list[Entry]:
 
 def rows(*values: dict[str, Any], source: str = "a") -> list[Row]:
     states = States()
-    return [
-        row for n, reading in enumerate(values) for row in reading_rows(source, Reading(n, reading), states)
-    ]
+    return [reading_row(source, Reading(n, reading), states) for n, reading in enumerate(values)]
 
 
 def test_a_state_is_sent_when_it_changes() -> None:

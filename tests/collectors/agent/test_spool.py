@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.agent.spool import Row, Spool
+from collectors.agent.spool import Loss, Row, Spool
 from tests.collectors.agent.conftest import reading
 
 
@@ -50,7 +50,7 @@ def test_what_was_waiting_waits_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_killed_process_leaves_all_that_add_returned_for(tmp_path: Path) -> None:
     code = """if True:
-        import sys; from pathlib import Path; from collectors.agent.spool import Row, Spool
+        import sys; from pathlib import Path; from collectors.agent.spool import Loss, Row, Spool
         spool = Spool(Path(sys.argv[1]))
         for n in range(100_000):
             spool.add([Row("a", n, "reading", b"{}")])
@@ -88,7 +88,8 @@ def test_beyond_the_bound_the_oldest_give_way_and_are_counted(
     for n in range(5):
         spool.add([reading(n)])
     assert waiting(spool) == [reading(n) for n in (2, 3, 4)]
-    assert (len(spool), spool.lost) == (3, 2)
+    assert len(spool) == 3
+    assert spool.loss(7) == Loss(1, 2, reading(0).timestamp, reading(1).timestamp, 7)
     assert caplog.text.count("the oldest are lost") == 1
     spool.close()
 

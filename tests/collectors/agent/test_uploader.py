@@ -12,6 +12,7 @@ import requests
 from collectors.agent.bundle import Bundle
 from collectors.agent.client import Client
 from collectors.agent.spool import Spool
+from collectors.agent.timekeeping import Timekeeper
 from collectors.agent.uploader import Uploader, retry_after
 from collectors.http import Answer
 from tests.collectors.agent.conftest import reading
@@ -21,13 +22,13 @@ Start = Callable[..., Uploader]
 
 
 @pytest.fixture
-def start(desk: Desk, spool: Spool) -> Iterator[Start]:
+def start(desk: Desk, spool: Spool, timekeeper: Timekeeper) -> Iterator[Start]:
     running: list[Uploader] = []
 
     def begin(**options: Any) -> Uploader:
         client = Client(Bundle(**desk.bundle), timeout=options.pop("timeout", 5.0))
         pace = {"heartbeat": 60.0, "longest_pause": 0.05, **options}
-        running.append(Uploader(spool, client, config_version=lambda: 4, **pace))
+        running.append(Uploader(spool, client, timekeeper, config_version=lambda: 4, **pace))
         running[-1].start()
         return running[-1]
 
@@ -136,10 +137,12 @@ class TestKeeping:
         released.set()
         assert stamps(desk) == [1]
 
-    def test_a_server_that_is_away_is_awaited(self, desk: Desk, spool: Spool) -> None:
+    def test_a_server_that_is_away_is_awaited(self, spool: Spool, timekeeper: Timekeeper) -> None:
         spool.add([reading(1)])
         nowhere = Bundle(house="demo", url="http://127.0.0.1:9", key=KEY)
-        uploader = Uploader(spool, Client(nowhere), config_version=lambda: None, longest_pause=0.05)
+        uploader = Uploader(
+            spool, Client(nowhere), timekeeper, config_version=lambda: None, longest_pause=0.05
+        )
         uploader.start()
         time.sleep(0.5)
         uploader.stop()

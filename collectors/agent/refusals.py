@@ -1,0 +1,79 @@
+"""What the server refuses, told when it begins and when it is over."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from collectors import drivers
+from collectors.agent.rows import event_row
+from collectors.agent.spool import Row
+from collectors.agent.warnings import cleared
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 3_600.0
+"""What has not been refused for so long is over: it is accepted now, or no longer sent."""
+MOST_KNOWN = 1_000
+AGENT = ""
+
+
+class Refusal(NamedTuple):
+    """What was refused (``*`` for all fields) and why; the text is the server's."""
+
+    source: str
+    field: str
+    code: str
+    message: str
+
+    @property
+    def text(self) -> str:
+        """For operators."""
+        what = self.source if self.field == "*" else f"{self.source}.{self.field}"
+        return f"The server refuses {what} ({self.code}): {self.message}"
+
+
+class Refusals:
+    """The refusals that last. Warnings of them are the agent's own: those of the source may be refused."""
+
+    KEY = "refusals"
+
+    def __init__(self, kept: bytes | None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Go on from what ``kept`` said last; damage counts as nothing."""
+        self._monotonic = monotonic
+        try:
+            known = msgspec.json.decode(kept or b"[]", type=list[Refusal])
+        except msgspec.MsgspecError:
+            known = []
+        self._last = dict.fromkeys(known, monotonic())
+
+    def kept(self) -> bytes:
+        """What to remember."""
+        return msgspec.json.encode(list(self._last))
+
+    def news(self, refused: Iterable[Mapping[str, Any]], now: int) -> list[Row]:
+        """The warnings that begin with this answer, and those that are over; ``now`` in Unix ms."""
+        begun = [one for one in dict.fromkeys(map(_refusal, refused)) if self._is_new(one)]
+        quiet = [one for one, last in self._last.items() if self._monotonic() - last > QUIET_S]
+        for refusal in begun:
+            log.warning("%s", refusal.text)
+        for refusal in quiet:
+            del self._last[refusal]
+        events = [drivers.warning(now, one.text) for one in begun if one.source]
+        events += [cleared(now, one.text) for one in quiet if one.source]
+        return [event_row(AGENT, event) for event in events]
+
+    def _is_new(self, refusal: Refusal) -> bool:
+        new = refusal not in self._last
+        if new and len(self._last) >= MOST_KNOWN:
+            return False
+        self._last[refusal] = self._monotonic()
+        return new
+
+
+def _refusal(said: Mapping[str, Any]) -> Refusal:
+    """A refusal of what names no source has an empty one: a warning of it would be refused as well."""
+    message = str(said.get("message", ""))
+    return Refusal(str(said.get("source") or ""), str(said.get("field", "*")), str(said.get("code")), message)
