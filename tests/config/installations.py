@@ -15,11 +15,11 @@ from tests.config.processes import ROOT, clean_environment
 class Installation:
     """A running `up` or `demo` in a folder of its own, with all it printed so far."""
 
-    def __init__(self, command: str, var: Path, port: int) -> None:
+    def __init__(self, command: str, var: Path, port: int, **environment: str) -> None:
         self.var = var
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        self.process = manage(var, command, "--port", str(port))
+        self.process = manage(var, command, "--port", str(port), **environment)
         self.output = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -132,7 +132,8 @@ def var(tmp_path: Path) -> Iterator[Path]:
 
 
 def started(var: Path) -> Installation:
-    demo_run = Installation("demo", var, free_port())
+    """In the shell of somebody who serves the real one by TLS."""
+    demo_run = Installation("demo", var, free_port(), PUBLIC_URL="https://desk.example")
     assert demo_run.says(f"answers at {demo_run.url}"), demo_run.output
     return demo_run
 

@@ -28,8 +28,9 @@ The first start makes two weeks of history; later ones fill in what was missed."
         parser.add_argument("--fresh", action="store_true", help="forget every house and person first")
 
     def handle(self, *args: Any, port: int, fresh: bool, **options: Any) -> None:
-        os.environ["WATTDESK_DEMO"] = "1"  # for the children
         url = f"http://127.0.0.1:{port}"
+        # For the children. The address of a real installation would send them, and people, elsewhere.
+        os.environ |= {"WATTDESK_DEMO": "1", "PUBLIC_URL": url}
 
         def prepare() -> list[Child]:
             demo.refuse_a_real_installation()
