@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 
 from config import servers, supervisor
 from config.layout import Layout
@@ -86,9 +86,10 @@ def check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "there is no such port"
             raise CommandError(
-                f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another one with --port."
+                f"Cannot listen on {host}, port {port}: {reason}. Choose another one with --port."
             ) from error
 
 
@@ -118,6 +119,8 @@ def _only_one(layout: Layout, port: int) -> Iterator[None]:
 
 
 def _make_ready() -> None:
+    if connection.vendor != "postgresql":
+        raise CommandError("DATABASE_URL must name a PostgreSQL: postgresql://user:password@host:5432/name")
     try:
         call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:

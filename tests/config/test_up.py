@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles.finders import get_finder
+from django.core.management import CommandError
 from pytest_django import Settings
 
 from apps.desk import running
@@ -143,6 +144,21 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
     )
     assert "Traceback" not in said
     assert_none_left(tmp_path)
+
+
+def test_a_port_that_does_not_exist_is_a_sentence() -> None:
+    with pytest.raises(CommandError, match="port 80000: there is no such port"):
+        running.check_port("127.0.0.1", 80_000)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:///{folder}/other.db"])
+def test_a_database_that_is_no_postgresql_is_a_sentence(tmp_path: Path, url: str) -> None:
+    others = {"DATABASE_URL": url.format(folder=tmp_path), "REDIS_URL": os.environ["REDIS_URL"]}
+    process = manage(tmp_path / "var", "up", "--port", str(free_port()), **others)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "CommandError: DATABASE_URL must name a PostgreSQL" in said
+    assert "Traceback" not in said
 
 
 def test_with_servers_of_ones_own_nothing_is_kept_in_var(tmp_path: Path) -> None:
