@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.jobs",
     "apps.houses",
+    "apps.inbox",
     "apps.readings",
     "apps.devices",
     "apps.desk",
@@ -202,6 +203,8 @@ REST_FRAMEWORK = {
 }
 # Requests of one house's key; an agent that empties its spool after an outage makes a few per second.
 EDGE_REQUESTS_PER_MINUTE = env.int("EDGE_REQUESTS_PER_MINUTE", default=1200)
+# How long the inbox keeps what arrived as it came; that it arrived is kept for ever.
+INBOX_KEEP_DAYS = env.int("INBOX_KEEP_DAYS", default=90)
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  a model, not a secret
 REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTH_HEADER_PREFIX": "Token", "TOKEN_LIMIT_PER_USER": 50}
 SPECTACULAR_SETTINGS = {

@@ -47,10 +47,10 @@ def quick_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
 class Worker:
     """`celery worker` as `up` runs it, in a process group of its own."""
 
-    def __init__(self, queue: str, processes: int) -> None:
+    def __init__(self, queue: str, processes: int, module: str) -> None:
         options = ["-Q", queue, "-c", str(processes), "--without-mingle", "--without-gossip"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-q", "-A", "tests.jobs.worker", "worker", *options],
+            [sys.executable, "-m", "celery", "-q", "-A", module, "worker", *options],
             cwd=ROOT,
             env={**os.environ, **this_database(), "REDIS_URL": settings.REDIS_URL},
             start_new_session=True,
@@ -68,8 +68,8 @@ def worker(queue: str) -> Iterator[Callable[..., Worker]]:
     """A factory of workers, gone after the test."""
     workers: list[Worker] = []
 
-    def start_worker(processes: int = 1) -> Worker:
-        workers.append(Worker(queue, processes))
+    def start_worker(processes: int = 1, module: str = "tests.jobs.worker") -> Worker:
+        workers.append(Worker(queue, processes, module))
         return workers[-1]
 
     yield start_worker

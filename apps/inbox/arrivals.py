@@ -1,0 +1,67 @@
+"""Taking in what arrives: it is kept first, and understood later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.houses.models import House
+from apps.inbox import bodies
+from apps.inbox.models import Receipt
+from config.hints import send_soon
+
+MOST_BYTES = 32 * 1024 * 1024
+MASK = "•••"
+_SECRET = re.compile(r"passw|secret|token|authori[sz]ation|cookie|api.?key|credential", re.IGNORECASE)
+
+
+class BodyTooLarge(ValueError):  # noqa: N818
+    """The body is larger than the inbox accepts; the text gives both sizes."""
+
+
+def receive(
+    *,
+    kind: str,
+    origin: str,
+    house: House | None = None,
+    metadata: Mapping[str, Any],
+    body: bytes,
+    received_at: datetime,
+) -> Receipt:
+    """Keep `body` and the fact that it arrived; a worker parses it soon.
+
+    When this returns all is committed, so call it outside transactions, and answer the sender after it.
+    `metadata` is JSON; values whose names sound like secrets are masked. Raises BodyTooLarge.
+    """
+    if len(body) > MOST_BYTES:
+        raise BodyTooLarge(f"The body has {len(body):,} bytes; at most {MOST_BYTES:,} are accepted.")
+    with transaction.atomic(durable=True):
+        receipt = Receipt.objects.create(
+            kind=kind,
+            origin=_storable(origin)[:200],
+            house=house,
+            metadata=_storable(metadata),
+            body_id=bodies.store.put(body),
+            received_at=received_at,
+        )
+        send_soon("inbox.parse", receipt.pk)
+    return receipt
+
+
+def _storable(value: Any) -> Any:
+    """The value without secrets, and without characters that PostgreSQL refuses: arrivals are not lost."""
+    match value:
+        case str():
+            return value.encode(errors="replace").decode().replace("\0", "�")
+        case Mapping():
+            return {
+                _storable(str(name)): MASK if _SECRET.search(str(name)) else _storable(inner)
+                for name, inner in value.items()
+            }
+        case list() | tuple():
+            return [_storable(inner) for inner in value]
+    return value
