@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from apps.houses.confirmation import TypedNameForm
 from apps.houses.models import EdgeCredential, House
 from apps.houses.names import zone_names
 
@@ -37,6 +38,14 @@ class HouseForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run
         attrs = {"data-choose-own-zone": ""} if untouched else {}
         choices = _zones(self.instance.time_zone)
         return cast(forms.Widget, UnfoldAdminSelect2Widget(attrs=attrs, choices=choices))
+
+
+class HouseNameForm(TypedNameForm):
+    """Asks for the name of the house that is to be deleted."""
+
+    def expected(self) -> str:
+        """The name to type."""
+        return House.objects.values_list("name", flat=True).get(pk=self.object_id)
 
 
 class RevokeForm(BaseDialogForm):

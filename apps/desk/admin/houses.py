@@ -6,10 +6,12 @@ import json
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
@@ -17,10 +19,13 @@ from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
 from apps.desk.admin import once
-from apps.desk.admin.forms import HouseForm, RevokeForm
+from apps.desk.admin.forms import HouseForm, HouseNameForm, RevokeForm
 from apps.desk.admin.memberships import MemberInline, MembershipsAdmin
+from apps.devices.admin.agents import SYNCHRONIZE_DIALOG
 from apps.devices.models import Device
-from apps.houses import credentials, mutations
+from apps.devices.mutations import synchronize
+from apps.devices.panes import agent_context
+from apps.houses import credentials, deletion, mutations
 from apps.houses.models import EdgeCredential, House
 from apps.houses.scoped_admin import leave_dialog
 
@@ -93,10 +98,13 @@ class HouseAdmin(MembershipsAdmin):
             "title": "Credentials",
             "items": ["issue_credential", "rotate_credentials", "revoke_credential"],
         },
+        "synchronize",
+        "erase",
     ]
 
     class Media:
-        js = ["js/credential.js", "js/house.js"]
+        css = {"all": ["css/devices.css"]}
+        js = ["js/credential.js", "js/house.js", "js/devices.js"]
 
     @display(description="House", ordering="name")
     def title(self, house: House) -> str:
@@ -111,7 +119,20 @@ class HouseAdmin(MembershipsAdmin):
         return format_html('<a class="dialog-link" href="{}">Open</a>', reverse("house", args=[house.pk]))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # years of readings hang on a house; disabling it keeps them
+        return False  # years of readings hang on a house: only a job can delete it, see `erase`
+
+    def has_erase_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may delete a house with all its readings: administrators.
+
+        An operator's membership is for looking after a house; its history belongs to all its members.
+        """
+        self._known(request, obj)
+        return request.user.has_perm("houses.delete_house")
+
+    def has_synchronize_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change the devices of a house may have its agent fetch them."""
+        self._known(request, obj)
+        return request.user.has_perm("devices.change_device")
 
     def get_readonly_fields(self, request: HttpRequest, obj: House | None = None) -> list[str]:
         return ["name"] if obj else []
@@ -120,9 +141,13 @@ class HouseAdmin(MembershipsAdmin):
         return self.inlines if obj else []
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        hidden = "enable" if self.existing(request, object_id).enabled else "disable"
+        house: House = self.existing(request, object_id)
+        hidden = {"enable" if house.enabled else "disable"}
+        if deletion.under_way(house):
+            hidden |= {"enable", "erase"}
+        unwanted = {f"houses_house_{name}" for name in hidden}
         offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name != f"houses_house_{hidden}"]
+        return [action for action in offered if action.action_name not in unwanted]
 
     def save_model(self, request: HttpRequest, obj: House, form: Form, change: bool) -> None:
         by = cast(User, request.user)
@@ -151,7 +176,12 @@ class HouseAdmin(MembershipsAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         house: House = self.existing(request, object_id)
-        context = {**(extra_context or {}), "devices": Device.objects.filter(source__house=house).count()}
+        context = {
+            **(extra_context or {}),
+            **agent_context(house, timezone.now()),
+            "devices": Device.objects.filter(source__house=house).count(),
+            "being_deleted": deletion.under_way(house),
+        }
         if request.method == "GET":
             bundle = once.take(request, house)
             context["bundle"] = bundle and json.dumps(bundle.as_dict(), indent=2)
@@ -240,9 +270,49 @@ class HouseAdmin(MembershipsAdmin):
     def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
         return self._switch(request, object_id, enabled=False)
 
+    @action(
+        description="Synchronize configuration",
+        icon="sync",
+        permissions=["synchronize"],
+        dialog=SYNCHRONIZE_DIALOG,
+    )
+    def synchronize(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        house: House = self.existing(request, object_id)
+        synchronize(house=house)
+        self.log_change(request, house, "Configuration synchronized.")
+        messages.success(request, f"The agent of {house} is asked to fetch its devices again.")
+        return leave_dialog(request, _page(house))
+
+    @action(
+        description="Delete",
+        icon="delete",
+        permissions=["erase"],
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Delete this house",
+            "description": "Everything goes with it: devices, all readings and events, credentials and"
+            " memberships. Nothing brings them back. To only stop accepting readings, disable it.",
+            "form_class": HouseNameForm,
+            "form_submit_text": "Delete for good",
+        },
+    )
+    def erase(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        house: House = self.existing(request, object_id)
+        try:
+            job = mutations.delete_house(house=house, by=cast(User, request.user))
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return leave_dialog(request, _page(house))
+        self.log_deletions(request, [house])
+        return leave_dialog(request, reverse("admin:jobs_job_change", args=[job.pk]))
+
     def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
         house: House = self.existing(request, object_id)
-        mutations.set_enabled(house=house, enabled=enabled, by=cast(User, request.user))
+        try:
+            mutations.set_enabled(house=house, enabled=enabled, by=cast(User, request.user))
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return leave_dialog(request, _page(house))
         messages.success(request, f"{house} is {'enabled' if enabled else 'disabled'}.")
         return leave_dialog(request, _page(house))
 
