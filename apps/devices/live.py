@@ -30,7 +30,8 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any]:
     may_add = user.has_perm("devices.add_device")
     return {
         "cards": [card.as_json(_ms(now)) for card in shown],
-        "add_device_url": reverse("admin:devices_device_add") if may_add else None,
+        "waiting": all(card.timestamp is None for card in shown),
+        "add_device_url": f"{reverse('admin:devices_device_add')}?house={house.pk}" if may_add else None,
     }
 
 

@@ -24,6 +24,8 @@
   // The server's clock counts: a visitor's may be wrong. Null until it is known.
   let offset = null;
   let confirmed = null;
+  // What the newest answer said of the readings; an unchanged answer is not sent again.
+  let found = ["live", "Live"];
 
   const now = () => Date.now() + (offset ?? 0);
 
@@ -32,6 +34,13 @@
     // Rewriting the same words would make screen readers say them again.
     if (statusText.textContent !== text) statusText.textContent = text;
     document.documentElement.dataset.connection = state;
+  };
+
+  // A working connection to a silent house is not live.
+  const judge = cards => {
+    if (!cards?.length || cards.some(card => card.state !== "offline")) return ["live", cards?.length ? "Live" : "Connected"];
+    if (cards.some(card => card.timestamp !== null)) return ["silent", "No new readings"];
+    return ["silent", "Waiting for the first reading"];
   };
 
   const setClock = response => {
@@ -47,12 +56,13 @@
       const answer = await response.json();
       etag = response.headers.get("ETag");
       offset = answer.now - Date.now();
+      found = judge(answer.cards);
       document.dispatchEvent(new CustomEvent("live", { detail: answer }));
     }
     setClock(response);
     confirmed = now();
     failures = 0;
-    show("live", "Live");
+    show(...found);
   };
 
   const lost = () => {

@@ -9,6 +9,7 @@
   const chips = new Map([...document.querySelectorAll("[data-chip]")].map(chip => [chip.dataset.chip, chip]));
   const plot = document.querySelector("[data-chart]");
   const readout = document.querySelector("[data-readout]");
+  const waiting = document.querySelector("[data-waiting]");
   const empty = document.querySelector("[data-chart-empty]");
   const hidden = new Set();
   let figure = null;
@@ -113,6 +114,8 @@
 
   const seen = () => plot.layout?.xaxis?.range ?? figure.layout.xaxis.range;
 
+  const nothingYet = () => figure.data.every(trace => trace.y.every(value => value === null));
+
   const layout = () => {
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("muted") };
     const axis = { gridcolor: colour("line"), zerolinecolor: colour("field"), zerolinewidth: 1, ticks: "", automargin: true, title: { text: "" } };
@@ -131,7 +134,8 @@
         ...figure.layout.xaxis, ...axis, ...ticks(range), range, showgrid: false,
         showspikes: true, spikemode: "across", spikesnap: "data", spikethickness: 1, spikedash: "solid", spikecolor: colour("field"),
       },
-      yaxis: { ...figure.layout.yaxis, ...axis, nticks: 6 },
+      // Without values Plotly would make up some to label.
+      yaxis: { ...figure.layout.yaxis, ...axis, nticks: 6, ...(nothingYet() ? { range: [0, 1], showticklabels: false } : { autorange: true }) },
     };
   };
 
@@ -139,7 +143,7 @@
 
   const draw = () => {
     if (!figure || !plot.clientWidth) return;
-    empty.hidden = figure.data.some(trace => trace.y.some(value => value !== null));
+    empty.hidden = !nothingYet();
     Plotly.react(plot, [...figure.data.map(styled), ...areas()], layout(), config);
   };
 
@@ -217,6 +221,7 @@
     // Devices were added or taken away: the page is built anew.
     if (roles.join() !== [...cards.keys()].join()) return location.reload();
     detail.cards.forEach(card => fill(card, detail.now));
+    if (waiting) waiting.hidden = detail.cards.some(card => card.timestamp !== null);
     if (plot) update(detail.chart);
   });
   document.addEventListener("tick", ({ detail }) =>

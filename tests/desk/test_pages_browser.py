@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -30,9 +30,9 @@ def meter(house_a: House) -> Device:
     return device
 
 
-def report(device: Device, *, solar: float, load: float) -> None:
-    """Store a reading of this moment."""
-    now = datetime.now(UTC)
+def report(device: Device, *, solar: float, load: float, ago: timedelta = timedelta(0)) -> None:
+    """Store a reading of this moment, or of a while ago."""
+    now = datetime.now(UTC) - ago
     block = store.Block(
         fields=("A.Solar", "A.Load", "_length"),
         stamps=np.array([int(now.timestamp() * 1000)], dtype=np.int64),
@@ -61,6 +61,31 @@ def test_new_readings_appear_without_loading_the_page_again(shown: Page, meter: 
 
     expect(shown.locator("[data-card=solar] [data-value]")).to_have_text("3.25", timeout=PATIENCE_MS)
     assert shown.evaluate("window.loadedOnce") is True
+
+
+@pytest.fixture
+def unheard(open_as: OpenAs, bob: User, house_a: House) -> Device:
+    """A meter of Bob's that never reported."""
+    return create_device(
+        house=house_a, name="egauge", type="egauge", config={"ip": "192.0.2.7", "keys": ["A.Solar", "A.Load"]}
+    )
+
+
+def test_a_house_not_heard_yet_waits_and_comes_to_life(unheard: Device, open_as: OpenAs, bob: User) -> None:
+    page = open_as(bob, "/")
+    expect(page.locator("[data-status]")).to_have_text("Waiting for the first reading")
+    expect(page.get_by_text("No reading has arrived yet")).to_be_visible()
+    expect(page.locator("[data-chart] .ytick")).to_have_count(0)  # no values, no numbers
+
+    report(unheard, solar=1.5, load=-0.75)
+    expect(page.locator("[data-status]")).to_have_text("Live", timeout=PATIENCE_MS)
+    expect(page.get_by_text("No reading has arrived yet")).to_be_hidden()
+    expect(page.locator("[data-chart] .ytick").first).to_be_visible()
+
+
+def test_a_house_that_fell_silent_is_not_called_live(unheard: Device, open_as: OpenAs, bob: User) -> None:
+    report(unheard, solar=1.5, load=-0.75, ago=timedelta(hours=1))
+    expect(open_as(bob, "/").locator("[data-status]")).to_have_text("No new readings")
 
 
 def test_a_lost_connection_is_told_and_overcome(shown: Page) -> None:

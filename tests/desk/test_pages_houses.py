@@ -209,7 +209,7 @@ def test_the_page_names_the_house_its_zone_and_its_local_time(
 ) -> None:
     text = text_of(as_user(bob).get(page(house_a)).content.decode())
 
-    assert "House A house-a · Mon 1 Jun, 12:00 Europe/Brussels" in text
+    assert "House A Mon 1 Jun, 12:00 Europe/Brussels" in text
 
 
 def test_cards_show_powers_directions_and_ages(
@@ -234,10 +234,31 @@ def test_before_the_first_reading_cards_say_so(
     assert "Solar – kW No reading yet" in text
 
 
-def test_a_house_that_measures_nothing_offers_operators_a_device(
-    alice: User, bob: User, as_user: AsUser
+def test_until_the_first_reading_operators_are_told_to_start_the_agent(
+    bob: User, alice: User, meter: Device, house_a: House, as_user: AsUser
 ) -> None:
-    assert reverse("admin:devices_device_add") in as_user(alice).get("/").content.decode()
+    operators, owners = (text_of(as_user(who).get("/").content.decode()) for who in (alice, bob))
+    assert "Start the agent" in operators
+    assert "No reading has arrived yet" in owners
+    assert "agent" not in owners
+
+    report(meter, Solar=1.0)
+    assert "No reading has arrived yet" not in as_user(alice).get("/").content.decode()
+
+
+def test_the_name_for_commands_is_not_for_homeowners(
+    bob: User, alice: User, house_a: House, as_user: AsUser
+) -> None:
+    name = '<span class="mono">house-a</span>'
+    assert name in as_user(alice).get("/").content.decode()
+    assert name not in as_user(bob).get("/").content.decode()
+
+
+def test_a_house_that_measures_nothing_offers_operators_a_device(
+    alice: User, bob: User, house_a: House, as_user: AsUser
+) -> None:
+    add = f"{reverse('admin:devices_device_add')}?house={house_a.pk}"
+    assert f'href="{add}"' in as_user(alice).get("/").content.decode()
     assert "Its operator can add one" in as_user(bob).get("/").content.decode()
 
 
