@@ -39,17 +39,17 @@ def trail(context: Context) -> list[Step]:
 
 
 def _below_list(context: Context, opts: Options[Any]) -> list[Step]:
-    found = context.get("original") or context.get("object")
+    page, found = _page(context, opts), context.get("original") or context.get("object")
     if isinstance(found, Model):
-        below = _page_below(context, opts)
-        return [Step(str(found), _object_url(found)), *([Step(below)] if below else [])]
-    return [Step(capfirst(f"add {opts.verbose_name}"))] if "adminform" in context else []
+        below = [Step(BELOW[page])] if page in BELOW else []
+        return [Step(str(found), _object_url(found)), *below]
+    return [Step(capfirst(f"add {opts.verbose_name}"))] if page == "add" else []
 
 
-def _page_below(context: Context, opts: Options[Any]) -> str | None:
+def _page(context: Context, opts: Options[Any]) -> str:
+    """The last word of the page's name: “changelist”, “add”, “change” …"""
     match = context["request"].resolver_match
-    page = match.url_name.removeprefix(f"{opts.app_label}_{opts.model_name}_") if match else ""
-    return BELOW.get(page)
+    return match.url_name.removeprefix(f"{opts.app_label}_{opts.model_name}_") if match else ""
 
 
 def _list_url(opts: Options[Any]) -> str:
