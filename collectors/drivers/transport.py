@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -23,18 +25,20 @@ CLOUD = (
 
 SHORTEST_PAUSE_S, USUAL_PAUSE_S, LONGEST_PAUSE_S = 1, 60, 3600
 
-_turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_turns: WeakValueDictionary[str, Any] = WeakValueDictionary()
 _turns_lock = threading.Lock()
 
 
-def turn(device: str) -> threading.Lock:
-    """The lock of a device's address: whoever holds it is the only one with a request under way.
+def turn(device: str) -> AbstractContextManager[object]:
+    """The lock of a device: whichever thread holds it is the only one with a request under way.
 
     A driver whose configuration was just replaced may still be waiting for an answer when its successor
-    begins; small devices lose both requests then.
+    begins; small devices lose both requests then. ``get`` takes the turn of the address for each request;
+    a driver that needs several in a row, or speaks to its device otherwise, takes one itself.
     """
     with _turns_lock:
-        return _turns.setdefault(device, threading.Lock())
+        lock: AbstractContextManager[object] = _turns.setdefault(device, threading.RLock())
+        return lock
 
 
 def local_session(auth: requests.auth.AuthBase | None = None) -> requests.Session:
@@ -47,7 +51,8 @@ def local_session(auth: requests.auth.AuthBase | None = None) -> requests.Sessio
 
 def get(session: requests.Session, url: str, *, timeout: float, limit: int = 1_000_000) -> bytes:
     """The body of a 200 answer of at most ``limit`` bytes; raises DeviceError for anything else."""
-    return body_of(ask(session, requests.Request("GET", url), timeout=timeout, limit=limit))
+    with turn(urlsplit(url).netloc):
+        return body_of(ask(session, requests.Request("GET", url), timeout=timeout, limit=limit))
 
 
 def ask(session: requests.Session, request: requests.Request, *, timeout: float, limit: int) -> Answer:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 from typing import Any, NamedTuple
 from xml.sax.saxutils import quoteattr
 
 from collectors.drivers.egauge.driver import LONGEST_GAP_S
-from collectors.simulation.serving import HttpSimulator
+from collectors.simulation.history import History
+from collectors.simulation.serving import Found, HttpSimulator
 from collectors.simulation.world import Energy, World
 
 
@@ -48,14 +48,6 @@ def registers(world: World, clocks: Sequence[int]) -> dict[str, list[int]]:
         for name, register in REGISTERS.items()
         for scale in [register.factor * 1000]
     }
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Readings in columns: ``timestamps`` in Unix ms, ``fields`` one list each of the same length."""
-
-    timestamps: list[int]
-    fields: dict[str, list[float]]
 
 
 def egauge_history(
@@ -115,8 +107,8 @@ class Simulator(HttpSimulator):
         """The configuration with which the driver reads this meter."""
         return {"ip": f"127.0.0.1:{self.port}", "keys": [*REGISTERS, "ts"], "t_sample": 1.0}
 
-    def get(self, request: BaseHTTPRequestHandler) -> tuple[str, bytes] | None:
-        """The meter's answer, as (content type, body); None for every other address."""
+    def get(self, request: BaseHTTPRequestHandler) -> Found:
+        """The meter's answer; None for every other address."""
         if request.path != "/cgi-bin/egauge?ins&tot":
             return None
         return "text/xml", answer(self._world, int(self._clock())).encode()

@@ -22,6 +22,15 @@ class Session:
     kw: float
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The car at its charger: plugged in and unplugged, and power in between; all in Unix seconds."""
+
+    arrival: int
+    charging: Session
+    departure: int
+
+
 def load(seed: int, zone: ZoneInfo, day: int) -> list[float]:
     """The household's load in kW, without the car, at the 1441 minutes of a UTC day."""
     fridge = smooth(seed, "fridge", day, 48)
@@ -34,6 +43,22 @@ def load(seed: int, zone: ZoneInfo, day: int) -> list[float]:
 def ev(seed: int, zone: ZoneInfo, kw: float, day: int) -> list[float]:
     """Power into the car in kW at the 1441 minutes of a UTC day: an evening session on most days."""
     return _overlaid([0.0] * (MINUTES + 1), day, _around(_charging, seed, zone, day, kw))
+
+
+def visits(seed: int, zone: ZoneInfo, kw: float, day: int) -> Iterator[Visit]:
+    """The car's visits that reach into a UTC day, in order.
+
+    It is plugged in some minutes before power flows, and stays for a while when it is full.
+    """
+    for session in _around(_charging, seed, zone, day, kw):
+        chance = dice(seed, "visit", session.start)
+        visit = Visit(
+            session.start - 120 - round(480 * chance.random()),
+            session,
+            session.end + 900 + round(2700 * chance.random()),
+        )
+        if visit.arrival < (day + 1) * DAY_S and visit.departure > day * DAY_S:
+            yield visit
 
 
 @lru_cache(maxsize=MINUTES)

@@ -1,10 +1,23 @@
 """What simulators share: a real HTTP server on loopback, for as long as a ``with`` block."""
 
+import json
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+
+Found = tuple[str, bytes] | None
+"""An answer as (content type, body); None where there is nothing at the address."""
+
+
+class RefusedError(Exception):
+    """Raised by a simulator to answer with a status of 4xx, and in words."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
 
 
 class HttpSimulator(ABC):
@@ -26,8 +39,12 @@ class HttpSimulator(ABC):
         """The configuration with which the kind's driver reads this device."""
 
     @abstractmethod
-    def get(self, request: BaseHTTPRequestHandler) -> tuple[str, bytes] | None:
-        """Answer a GET with (content type, body), or None where there is nothing."""
+    def get(self, request: BaseHTTPRequestHandler) -> Found:
+        """Answer a GET. Raises RefusedError."""
+
+    def post(self, request: BaseHTTPRequestHandler, body: bytes) -> Found:
+        """Answer a POST. Raises RefusedError."""
+        raise RefusedError(405, "This device takes no POST.")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,9 +60,18 @@ class HttpSimulator(ABC):
     def _handler(simulator) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - inside, self is the request
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                found = simulator.get(self)
-                content_type, body = found or ("text/plain", b"not found\n")
-                self.send_response(200 if found else 404)
+                self._answer(lambda: simulator.get(self))
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self._answer(lambda: simulator.post(self, body))
+
+            def _answer(self, found: Callable[[], Found]) -> None:
+                try:
+                    status, (content_type, body) = 200, found() or _nothing()
+                except RefusedError as refusal:
+                    status, content_type, body = refusal.status, "text/plain", refusal.text.encode()
+                self.send_response(status)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -55,3 +81,12 @@ class HttpSimulator(ABC):
                 """Stay silent: a meter polled every few seconds would fill the terminal."""
 
         return Handler
+
+
+def _nothing() -> tuple[str, bytes]:
+    raise RefusedError(404, "not found\n")
+
+
+def json_answer(content: Any) -> Found:
+    """An answer in JSON."""
+    return "application/json", json.dumps(content).encode()

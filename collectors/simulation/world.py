@@ -163,6 +163,18 @@ class World:
         mains = [wave.integrals(since) for wave in (self._l1, self._l2, self._hertz)]
         return [solar, load, ev, battery, grid, *mains]
 
+    def visits(self, start: int, end: int) -> list[habits.Visit]:
+        """The car's visits that reach into [start, end), both in ms; in order."""
+        zone = ZoneInfo(self.house.zone)
+        days = range(start // 1000 // DAY_S, end // 1000 // DAY_S + 1)
+        found = {
+            visit.arrival: visit
+            for day in days
+            for visit in habits.visits(self.seed, zone, self.house.ev_kw, day)
+        }
+        reaching = (v for v in found.values() if v.arrival * 1000 < end and v.departure * 1000 > start)
+        return sorted(reaching, key=lambda visit: visit.arrival)
+
     def _since(self, t: int) -> float:
         return t / 1000 - self._first * DAY_S
 

@@ -16,7 +16,7 @@ from collectors.drivers.contract import DeviceError, Reading, ReadResult, Value
 from collectors.drivers.egauge.config import SCALES, Config, Key
 from collectors.drivers.egauge.xml import parse
 from collectors.drivers.faults import Faults
-from collectors.drivers.transport import get, local_session, turn
+from collectors.drivers.transport import get, local_session
 
 LONGEST_GAP_S = 300
 """After a longer gap a mean over all of it would say too little: two reads close together start anew."""
@@ -49,7 +49,6 @@ class Driver:
         self._session = local_session(digest)
         self._url = f"http://{config.ip}/cgi-bin/egauge?ins&tot"
         self._previous: Poll | None = None
-        self._turn = turn(config.ip)
         self._faults = Faults()
 
     def read(self) -> ReadResult:
@@ -58,8 +57,7 @@ class Driver:
         A register that the meter lacks, or that was reset in between, is None, and a WARNING event tells
         when that begins. Raises DeviceError without an answer, or when the meter's clock stands still.
         """
-        with self._turn:
-            earlier, later = self._two_polls()
+        earlier, later = self._two_polls()
         values: dict[str, Value] = {}
         faults: dict[str, str] = {}
         for key in self._config.registers():
