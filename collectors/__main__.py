@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from collectors import __version__, check
+from collectors import __version__
 from collectors.agent import cli as agent
+from collectors.check import cli as check
 from collectors.simulation import cli as simulate
 
 COMMANDS = {"agent": agent, "simulate": simulate, "check": check}

@@ -9,7 +9,7 @@ import pytest
 
 from collectors import drivers
 from collectors.__main__ import main
-from collectors.check import deviations
+from collectors.check.stage import deviations
 
 ROOT = Path(__file__).parents[2]
 

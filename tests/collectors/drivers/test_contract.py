@@ -76,9 +76,13 @@ def test_declarations_fit_the_house(kind: str) -> None:
 
 def with_secrets(kind: str) -> dict[str, Any]:
     """The example with every secret set, and what else must then be there."""
-    known = {setting.name for setting in drivers.describe(kind)}
-    more = {"username": "owner"} if "username" in known else {}
-    return {**drivers.load(kind).EXAMPLE, **more, **dict.fromkeys(drivers.secret_fields(kind), "s3cret-word")}
+    raw = {**drivers.load(kind).EXAMPLE, **dict.fromkeys(drivers.secret_fields(kind), "s3cret-word")}
+    for _ in drivers.describe(kind):
+        try:
+            drivers.parse_config(kind, raw)
+        except drivers.ConfigError as error:
+            raw[error.field] = "owner"
+    return raw
 
 
 def test_secrets_are_in_no_repr_no_text_and_no_log(kind: str, caplog: pytest.LogCaptureFixture) -> None:
