@@ -11,6 +11,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KT
+from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
 from apps.devices.fields import EncryptedJSONField
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 STATE = "STATE"
 """The type of the event that a changed state is stored as; its data is {"field", "value"}."""
+WARNING = "WARNING"
+"""The type of the event that tells of a fault: {"data": text}, and "cleared": true when it is over."""
+
+
+START_CHARGING = "EV_START_CHARGING"
+"""The type of the event that a car was plugged in; it has no data."""
+END_CHARGING = "EV_END_CHARGING"
+"""The type of the event that it was unplugged: {"duration": ms, "energy": mWh}."""
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -79,6 +88,8 @@ class Event(models.Model):
     type = models.CharField(max_length=64)
     data = models.JSONField(default=dict)
     digest = models.BinaryField(max_length=16, editable=False, help_text="Of the data; repeats share it.")
+    # By the database's clock, when its transaction began: who reads events as they come goes by it.
+    stored_at = models.DateTimeField("stored", db_default=Now(), editable=False)
 
     objects: ClassVar[EventQuerySet] = EventQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -97,10 +108,97 @@ class Event(models.Model):
             models.Index(
                 "source", KT("data__field"), "timestamp", condition=Q(type=STATE), name="event_state"
             ),
+            # Find the warnings that came lately, and those of a source since a stamp.
+            models.Index(fields=["stored_at"], condition=Q(type=WARNING), name="event_warning_stored"),
+            models.Index(
+                fields=["house", "source", "timestamp"], condition=Q(type=WARNING), name="event_warning"
+            ),
+            models.Index(
+                fields=["source", "timestamp"],
+                condition=Q(type__in=[START_CHARGING, END_CHARGING]),
+                name="event_charging",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} at {self.timestamp}"
+
+
+class ChargingSessionQuerySet(models.QuerySet["ChargingSession"]):
+    def visible_to(self, user: User | AnonymousUser) -> ChargingSessionQuerySet:
+        """The charging sessions of the houses `user` may know of."""
+        return self.filter(source__house__in=House.objects.visible_to(user))
+
+
+class ChargingSession(models.Model):
+    """A car's stay at a charger, joined from events: `sessions` computes it anew whenever they change."""
+
+    source = models.ForeignKey(
+        Source, models.CASCADE, related_name="charging_sessions", db_index=False, editable=False
+    )
+    at = models.BigIntegerField(
+        editable=False, help_text="Its start, or its end where no start is known: Unix ms UTC."
+    )
+    started_at = models.BigIntegerField("started", null=True, editable=False, help_text="Unix ms UTC.")
+    start_seen = models.BooleanField(
+        default=True, editable=False, help_text="Whether its start was reported, not reckoned from its end."
+    )
+    ended_at = models.BigIntegerField("ended", null=True, editable=False, help_text="Unix ms UTC.")
+    energy_mwh = models.FloatField("energy", null=True, editable=False, help_text="mWh, as the charger says.")
+
+    objects: ClassVar[ChargingSessionQuerySet] = ChargingSessionQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["source", "-at"], name="session_newest"),
+            models.Index(fields=["source", "-ended_at"], name="session_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Charging at {self.source}"
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How long it took, None where an end is not known."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+
+class RefusalQuerySet(models.QuerySet["Refusal"]):
+    def visible_to(self, user: User | AnonymousUser) -> RefusalQuerySet:
+        """What was refused of the houses `user` may know of."""
+        return self.filter(house__in=House.objects.visible_to(user))
+
+
+class Refusal(models.Model):
+    """That readings or events of a house were refused: one row for each source and reason, counted up.
+
+    What names no source of the house is counted together, so that foreign names make no rows.
+    """
+
+    house = models.ForeignKey(House, models.CASCADE, related_name="refusals", db_index=False)
+    source = models.ForeignKey(Source, models.CASCADE, null=True, blank=True, related_name="+")
+    code = models.CharField("reason", max_length=32)
+    name = models.CharField("last name sent", max_length=200, blank=True)
+    field = models.CharField("last field", max_length=200, blank=True)
+    count = models.BigIntegerField(default=0, help_text="Readings and events refused so far.")
+    first_at = models.DateTimeField("first")
+    last_at = models.DateTimeField("last", db_index=True)
+
+    objects: ClassVar[RefusalQuerySet] = RefusalQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-last_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["house", "source", "code"], nulls_distinct=False, name="refusal_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} refused: {self.code}"
 
 
 class EdgeUnitQuerySet(models.QuerySet["EdgeUnit"]):

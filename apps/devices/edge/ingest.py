@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.devices import events
-from apps.devices.edge import batches, happenings
+from apps.devices import events, sessions
+from apps.devices.edge import batches, happenings, refused
 from apps.devices.edge.batches import Part, State
 from apps.devices.edge.body import Envelope, TooLargeError
 from apps.devices.edge.happenings import Happening
@@ -56,6 +56,8 @@ def receive(*, house: House, envelope: Envelope, received_at: datetime) -> Recei
         raise TooLargeError(f"The upload has more than {MOST_EVENTS:,} events and changed states.")
     store.append(_uploads(parts, reported), received_at=received_at)
     events.add(house=house, happened=[*happened, *changed])
+    sessions.renew(happened=happened)
+    refused.note(house=house, ledger=scene.ledger, targets=scene.targets, at=received_at)
     return Receipt(sum(part.stored for part in parts), len(happened), scene.ledger.entries())
 
 

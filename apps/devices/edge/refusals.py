@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -71,6 +72,10 @@ class Ledger:
         if refusal not in self._counts and len(self._counts) >= MOST_ENTRIES:
             refusal = Refusal(None, None, code)
         self._counts[refusal] += count
+
+    def counts(self) -> Iterable[tuple[Refusal, int]]:
+        """Each refusal and how often it came."""
+        return self._counts.items()
 
     def entries(self) -> list[dict[str, str | int | None]]:
         """The refusals as the answer lists them."""
