@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 from django.db import transaction
@@ -15,7 +16,7 @@ from apps.inbox.arrivals import BodyTooLarge
 from apps.inbox.models import Body, Receipt, State
 from apps.inbox.parsing import sweep
 from config.processes import wait_until
-from tests.inbox import children
+from tests.inbox import children, lines
 from tests.inbox.conftest import AT, Arrive
 from tests.readings.threads import at_once
 
@@ -97,6 +98,28 @@ def test_a_sender_that_comes_back_while_its_old_body_goes_is_not_lost(arrive: Ar
         newest = Receipt.objects.latest("pk")
         assert bodies.body_of(newest) == b"same"
     assert Receipt.objects.filter(state=State.EXPIRED).count() == 25
+
+
+def test_a_body_that_is_arriving_is_not_dropped(arrive: Arrive) -> None:
+    arrive("same", received_at=AT - timedelta(days=400))
+    with transaction.atomic():
+        kept = bodies.store.put(b"same")
+        at_once(lambda: retention.retain(now=AT))
+        assert Receipt.objects.get().body is None
+        Receipt.objects.create(kind=lines.KIND, origin="again", body_id=kept, received_at=AT)
+    assert bodies.body_of(Receipt.objects.get(origin="again")) == b"same"
+
+
+def test_a_body_that_is_being_dropped_is_kept_anew(arrive: Arrive) -> None:
+    arrive("same", received_at=AT - timedelta(days=400))
+    Receipt.objects.update(body=None)
+    again = Thread(target=lambda: at_once(lambda: arrive("same", origin="again")))
+    with transaction.atomic():
+        retention.retain(now=AT)
+        assert not Body.objects.exists()
+        again.start()
+    again.join(20)
+    assert bodies.body_of(Receipt.objects.get(origin="again")) == b"same"
 
 
 def test_a_kill_after_the_commit_loses_neither_arrival_nor_parsing() -> None:
