@@ -27,7 +27,10 @@ def moment(stamp: int | None) -> str | None:
 
 @admin.register(Source)
 class SourceAdmin(ReadOnlyAdmin):
-    list_display = ["name", "label", "house", "namespace", "enabled", "newest_reading"]
+    when_empty = "A source appears here with the device it belongs to."
+    list_display = ["house", "name", "label", "namespace", "enabled", "newest_reading"]
+    list_display_links = ["name"]
+    ordering = ["house__name", "name"]
     list_filter = ["namespace", "enabled", ("house", VisibleFilter)]
     list_select_related = ["house", "latest"]
     search_fields = ["name", "label", "house__name", "house__label"]
@@ -45,11 +48,22 @@ class SourceAdmin(ReadOnlyAdmin):
 
 @admin.register(Series)
 class SeriesAdmin(ReadOnlyAdmin):
-    list_display = ["field", "source", "house", "quantity", "unit", "kind", "cadence", "sign"]
+    when_empty = "A device's series appear here when it is added."
+    list_display = ["house", "source", "field", "quantity", "unit", "short_kind", "every", "sign"]
+    list_display_links = ["field"]
+    ordering = ["source__house__name", "source__name", "field"]
     list_filter = ["kind", "unit", ("source__house", VisibleFilter)]
     list_select_related = ["source__house"]
     search_fields = ["field", "source__name", "source__label", "quantity"]
     fields = ["source", "field", "quantity", "unit", "kind", "cadence", "sign"]
+
+    @display(description="Kind", ordering="kind")
+    def short_kind(self, series: Series) -> str:
+        return series.kind  # its page says what that means
+
+    @display(description="Cadence", ordering="cadence")
+    def every(self, series: Series) -> str | None:
+        return None if series.cadence is None else f"{series.cadence:g} s"
 
     @display(description="House", ordering="source__house__name")
     def house(self, series: Series) -> str:

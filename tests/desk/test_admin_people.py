@@ -63,6 +63,10 @@ def test_a_newcomer_gets_role_houses_and_a_link(
     assert Client().get(link[0].removeprefix("http://127.0.0.1:8000")).status_code == 302
 
 
+def test_the_page_that_adds_says_that_a_link_is_mailed(desk: Client) -> None:
+    assert "Saving mails a link" in desk.get(ADD).content.decode()
+
+
 def test_a_person_who_was_not_saved_gets_no_mail(
     desk: Client, bob: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:

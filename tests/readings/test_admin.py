@@ -55,6 +55,21 @@ def test_the_newest_reading_is_shown(as_user: AsUser, alice: User, series: Serie
     assert "2026-03-10 00:00:00 UTC" in as_user(alice).get(SOURCES).content.decode()
 
 
+def test_lists_go_by_house(as_user: AsUser, admin: User, source: Source, house_b: House) -> None:
+    Source.objects.create(house=house_b, name="aardvark")
+    text = as_user(admin).get(SOURCES).content.decode()
+    assert text.index("device1") < text.index("aardvark")
+
+
+def test_the_list_of_series_keeps_kinds_and_cadences_short(
+    as_user: AsUser, alice: User, source: Source
+) -> None:
+    declare(source=source, fields=[FieldSpec("power", unit="kW", kind=Kind.INTERVAL, cadence=5.0)])
+    text = as_user(alice).get(SERIES).content.decode()
+    assert ">interval<" in text.replace("\n", "").replace(" ", "")
+    assert ">5s<" in text.replace("\n", "").replace(" ", "")
+
+
 def test_a_source_without_readings_has_pages_too(as_user: AsUser, alice: User, source: Source) -> None:
     assert as_user(alice).get(SOURCES).status_code == 200
     assert as_user(alice).get(page(source)).status_code == 200

@@ -27,7 +27,15 @@ class UserAdmin(MembershipsAdmin):
     search_fields = ["email", "name"]
     ordering = ["email"]
     fieldsets = [(None, {"fields": ["email", "name", "role", "is_active", ("last_login", "date_joined")]})]
-    add_fieldsets = [(None, {"fields": ["email", "name", "role"]})]
+    add_fieldsets = [
+        (
+            None,
+            {
+                "fields": ["email", "name", "role"],
+                "description": "Saving mails a link to set the password; it works once, for three days.",
+            },
+        )
+    ]
     readonly_fields = ["last_login", "date_joined"]
     inlines = [HouseOfPersonInline]
     actions_detail = ["send_link"]

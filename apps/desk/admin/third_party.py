@@ -16,7 +16,7 @@ from django_celery_beat.models import ClockedSchedule, PeriodicTask, SolarSchedu
 from knox.models import AuthToken
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 # Roles take the place of groups; schedules are intervals and crontabs.
 UNNEEDED: list[type[Model]] = [Group, AccessFailureLog, ClockedSchedule, SolarSchedule]
@@ -41,14 +41,19 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[ModelForm[Any]]:
         form = super().get_form(request, obj, **kwargs)
         if "regtask" in form.base_fields:  # not for those who only look
-            form.base_fields["regtask"].widget = TaskSelect()
-            form.base_fields["task"].widget = UnfoldAdminTextInputWidget()
+            fields = form.base_fields
+            fields["regtask"].widget, fields["task"].widget = TaskSelect(), UnfoldAdminTextInputWidget()
+            fields["regtask"].label, fields["task"].label = "Choose a task", "Task"
+            fields["regtask"].help_text = "What is chosen here takes the place of the task below."
+            for name in ("description", "args", "kwargs"):
+                fields[name].widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
         return cast("type[ModelForm[Any]]", form)
 
 
 class TokenAdmin(ModelAdmin):
     """People's API tokens, which they make themselves; here they are only revoked."""
 
+    when_empty = "People make tokens for their programs, see the API; here they are only revoked."
     list_display = ["beginning", "user", "created", "expiry"]
     list_select_related = ["user"]
     search_fields = ["token_key", "user__email"]
