@@ -160,7 +160,7 @@ def test_a_credential_never_used_says_so(desk: Client, house_a: House) -> None:
     credentials.issue(house=house_a)
     assert "never" in desk.get(page(house_a)).content.decode()
     EdgeCredential.objects.update(last_used_at=NOW)
-    assert "2026-06-01 12:00 UTC" in desk.get(page(house_a)).content.decode()
+    assert "1 Jun 2026, 12:00 UTC" in desk.get(page(house_a)).content.decode()
 
 
 def test_the_history_says_who_changed_what(desk: Client, house_a: House, alice: User) -> None:

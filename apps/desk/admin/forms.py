@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
@@ -72,4 +73,4 @@ def _zones(current: str) -> list[tuple[str, str]]:
 
 
 def _hint_and_age(credential: EdgeCredential) -> str:
-    return f"{credential.hint}…, created {credential.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{credential.hint}…, created {date_format(credential.created_at, 'DATETIME_FORMAT')}"

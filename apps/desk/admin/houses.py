@@ -12,6 +12,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
@@ -56,13 +57,13 @@ class CredentialInline(TabularInline):
 
     @display(description="Last used")
     def last_used(self, credential: EdgeCredential) -> str:
-        return f"{credential.last_used_at:%Y-%m-%d %H:%M} UTC" if credential.last_used_at else "never"
+        return date_format(credential.last_used_at, "DATETIME_FORMAT") if credential.last_used_at else "never"
 
     @display(description="Works")
     def state(self, credential: EdgeCredential) -> str:
         if credential.revoked_at:
             by = f" by {credential.revoked_by}" if credential.revoked_by else ""
-            return f"Revoked {credential.revoked_at:%Y-%m-%d %H:%M} UTC{by}"
+            return f"Revoked {date_format(credential.revoked_at, 'DATETIME_FORMAT')}{by}"
         url = reverse("admin:houses_house_revoke_credential", args=[credential.house_id])
         return format_html(
             '<span class="works">Yes</span> <a class="dialog-link" href="#" hx-get="{}?credential={}" '
