@@ -107,6 +107,8 @@ class TestAdd:
         form = client.get(f"{ADD}?type={kind}").context["adminform"].form
         hints = {name: field.widget.attrs.get("data-example") for name, field in form.fields.items()}
         settings = {name: hint for name, hint in hints.items() if hint}
+        required = [setting for setting in drivers.describe(kind) if setting.secret and setting.required]
+        settings |= {f"setting_{setting.name}": "hush" for setting in required}
         data = {"house": house_a.pk, "name": "it", "type": kind, "interval_s": 10, **settings}
         assert client.post(ADD, data).status_code == 302
         example = drivers.load(kind).EXAMPLE
