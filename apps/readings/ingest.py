@@ -63,16 +63,17 @@ class _Arrived:
     newest: Newest
 
 
+# %b: lists go over as they are. Psycopg would send them as text, payloads in hexadecimal.
 _APPEND = f"""
 WITH given AS (
     SELECT source_id, newest, oldest, convert_from(fields, 'UTF8')::jsonb AS fields
     FROM unnest(
-        %(sources)s::bigint[], %(newest)s::bigint[], %(oldest)s::bigint[], %(fields)s::bytea[]
+        %(sources)b::bigint[], %(newest)b::bigint[], %(oldest)b::bigint[], %(fields)b::bytea[]
     ) AS g (source_id, newest, oldest, fields)
 ), stored AS (
     INSERT INTO readings_tail (source_id, day, received_at, payload)
-    SELECT source_id, day, %(received_at)s::timestamptz, payload
-    FROM unnest(%(tails)s::bigint[], %(days)s::int[], %(payloads)s::bytea[]) AS t (source_id, day, payload)
+    SELECT source_id, day, %(received_at)b::timestamptz, payload
+    FROM unnest(%(tails)b::bigint[], %(days)b::int[], %(payloads)b::bytea[]) AS t (source_id, day, payload)
 )
 {MERGE}
 """  # noqa: S608  no part of it comes from outside

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.readings import store
-from apps.readings.hints import ROWS, Arrivals
+from apps.readings.hints import QUIET, ROWS, Arrivals
 from apps.readings.models import Kind, Latest, Series, Source, Tail
 from tests.readings.building import DAY, NAN, NOW, T0, append, block, held, put
 from tests.readings.conftest import MakeSource
@@ -173,8 +175,16 @@ def test_deleting_a_source_takes_its_readings_along(make_source: MakeSource) -> 
 
 def test_the_48th_row_in_a_short_time_asks_for_compaction() -> None:
     arrivals = Arrivals()
-    assert [arrivals.full(1, DAY, NOW) for _ in range(2 * ROWS)].count(True) == 2
+    assert [arrivals.full(1, DAY, NOW) for _ in range(ROWS)] == [False] * (ROWS - 1) + [True]
     assert not any(arrivals.full(source, DAY, NOW) for source in range(2, 100))
+
+
+def test_a_flood_of_rows_asks_again_only_after_a_while() -> None:
+    arrivals = Arrivals()
+    flood = [NOW + timedelta(milliseconds=10 * row) for row in range(1000)]
+    asked = [at for at in flood if arrivals.full(1, DAY, at)]
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= QUIET
 
 
 def test_rows_that_the_sweep_has_taken_care_of_do_not_count() -> None:
