@@ -112,7 +112,7 @@ CELERY_TASK_TIME_LIMIT = 660
 # Above the longest limit, else Redis hands a running task to a second worker.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "apps.desk.pulse:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # an edit of a schedule in the admin is noticed within this many seconds
 CELERY_TIMEZONE = "UTC"
 

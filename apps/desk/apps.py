@@ -8,10 +8,13 @@ class DeskConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from apps.desk import checks
+        from celery.signals import heartbeat_sent
+
+        from apps.desk import checks, pulse
         from config import celery  # noqa: F401  so that tasks sent from here go to our broker
 
         register(checks.admin_actions)
+        heartbeat_sent.connect(pulse.worker_lives)
 
 
 class DeskAdminConfig(admin.AdminConfig):
