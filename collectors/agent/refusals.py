@@ -10,7 +10,7 @@ import msgspec
 from collectors import drivers
 from collectors.agent.rows import event_row
 from collectors.agent.spool import Row
-from collectors.agent.warnings import cleared
+from collectors.agent.warnings import REPEATED_MS, cleared
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,13 @@ class Refusal(NamedTuple):
         return f"The server refuses {what} ({self.code}): {self.message}"
 
 
+class Lasting(msgspec.Struct):
+    """A refusal that is known, and when it was told last (Unix ms)."""
+
+    refusal: Refusal
+    told: int
+
+
 class Refusals:
     """The refusals that last. Warnings of them are the agent's own: those of the source may be refused."""
 
@@ -44,33 +51,37 @@ class Refusals:
         """Go on from what ``kept`` said last; damage counts as nothing."""
         self._monotonic = monotonic
         try:
-            known = msgspec.json.decode(kept or b"[]", type=list[Refusal])
+            known = msgspec.json.decode(kept or b"[]", type=list[Lasting])
         except msgspec.MsgspecError:
             known = []
-        self._last = dict.fromkeys(known, monotonic())
+        self._told = {one.refusal: one.told for one in known}
+        self._last = dict.fromkeys(self._told, monotonic())
 
     def kept(self) -> bytes:
         """What to remember."""
-        return msgspec.json.encode(list(self._last))
+        return msgspec.json.encode([Lasting(refusal, told) for refusal, told in self._told.items()])
 
     def news(self, refused: Iterable[Mapping[str, Any]], now: int) -> list[Row]:
         """The warnings that begin with this answer, and those that are over; ``now`` in Unix ms."""
-        begun = [one for one in dict.fromkeys(map(_refusal, refused)) if self._is_new(one)]
+        begun = [one for one in dict.fromkeys(map(_refusal, refused)) if self._is_news(one, now)]
         quiet = [one for one, last in self._last.items() if self._monotonic() - last > QUIET_S]
         for refusal in begun:
             log.warning("%s", refusal.text)
         for refusal in quiet:
-            del self._last[refusal]
+            del self._last[refusal], self._told[refusal]
         events = [drivers.warning(now, one.text) for one in begun if one.source]
         events += [cleared(now, one.text) for one in quiet if one.source]
         return [event_row(AGENT, event) for event in events]
 
-    def _is_new(self, refusal: Refusal) -> bool:
-        new = refusal not in self._last
-        if new and len(self._last) >= MOST_KNOWN:
+    def _is_news(self, refusal: Refusal, now: int) -> bool:
+        told = self._told.get(refusal)
+        if told is None and len(self._told) >= MOST_KNOWN:
             return False
         self._last[refusal] = self._monotonic()
-        return new
+        if told is not None and abs(now - told) < REPEATED_MS:
+            return False
+        self._told[refusal] = now
+        return True
 
 
 def _refusal(said: Mapping[str, Any]) -> Refusal:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 SPOOL_BOUND = 1_000_000
 DEAD_BYTES = 16_000_000
 MOST_UNWRITTEN = 10_000
+ROOM_AGAIN = 0.9  # of the bound
 
 INSERT = "INSERT INTO entry (source, timestamp, what, body) VALUES (?, ?, ?, ?)"
 OLDEST = """
@@ -277,10 +278,10 @@ class Spool:
             self._db.execute("INSERT INTO loss (count, first, last) VALUES (:count, :first, :last)", loss)
 
     def _tell_loss(self, surplus: int) -> None:
-        if surplus == 0:
-            self._full.ends()
-        elif self._full.begins():
+        if surplus and self._full.begins():
             log.warning("The spool is full at %d rows; from now on the oldest are lost.", self.bound)
+        elif self._rows < self.bound * ROOM_AGAIN:
+            self._full.ends()
 
     def _keep_in_memory(self, rows: list[Row], memory: dict[str, bytes], error: sqlite3.Error) -> None:
         self._dropped += max(0, len(rows) - MOST_UNWRITTEN)
@@ -305,7 +306,7 @@ class Spool:
         self._db = open_database(self._path)
         saved = salvage(aside, self._db)
         self._damage = (
-            f"The spool was damaged ({why}) and is put aside as {aside.name}; rows saved from it: {saved}."
+            f"The spool was damaged and is put aside as {aside.name}; {saved} rows of it were saved."
         )
         log.warning("%s (%s)", self._damage, why)
 

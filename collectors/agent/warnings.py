@@ -1,8 +1,8 @@
 """What is wrong with one device, told to the server when it begins and when it is over.
 
 A ``WARNING`` event with ``{"data": text}`` opens a warning; one with ``{"data": text, "cleared": true}`` and
-the same text clears it. What is open is remembered over restarts, so that nothing is told twice and whatever
-is opened can be cleared.
+the same text clears it. A warning that lasts is repeated twice a day, as the server takes one that it has not
+heard of for a day to be over. What is open is remembered over restarts.
 """
 
 import re
@@ -16,6 +16,7 @@ from collectors.drivers import Event
 
 STEADY_S = 30.0
 """A device that fails now and then is failing: it has recovered once it was read this long without fault."""
+REPEATED_MS = 12 * 3_600_000
 MOST_OPEN = 200
 
 DIGITS = re.compile(r"\d+")
@@ -31,12 +32,19 @@ def cleared(timestamp: int, text: str) -> Event:
     return Event(timestamp, "WARNING", {"data": text, "cleared": True})
 
 
-class Open(msgspec.Struct):
-    """What is open: failed reads by class of text, what the driver told of, and what is so at the moment."""
+class Told(msgspec.Struct):
+    """A warning that is open: its text, and when it was told last (Unix ms)."""
 
-    failures: dict[str, str] = {}
-    told: list[str] = []
-    standing: list[str] = []
+    text: str
+    at: int
+
+
+class Open(msgspec.Struct):
+    """What is open: failed reads by class of text, what the driver told, and what holds at the moment."""
+
+    failures: dict[str, Told] = {}
+    driver: dict[str, Told] = {}
+    standing: dict[str, Told] = {}
 
 
 class Warnings:
@@ -55,51 +63,51 @@ class Warnings:
         """What to remember."""
         return msgspec.json.encode(self._open)
 
-    @property
-    def failing(self) -> bool:
-        """Whether reads failed and the device has not yet recovered."""
-        return bool(self._open.failures)
-
     def failed(self, timestamp: int, text: str) -> list[Event]:
         """A read failed: one warning for each class of text until the device has recovered."""
         self._failed_at = self._monotonic()
-        if text_class(text) in self._open.failures or len(self._open.failures) >= MOST_OPEN:
-            return []
-        self._open.failures[text_class(text)] = text
-        return [drivers.warning(timestamp, text)]
+        return _tell(self._open.failures, text_class(text), timestamp, text)
 
     def succeeded(self, timestamp: int) -> list[Event]:
         """A read succeeded: what failed before is cleared once it has for a while."""
-        if not self.failing or self._monotonic() - self._failed_at < STEADY_S:
+        if not self._open.failures or self._monotonic() - self._failed_at < STEADY_S:
             return []
         over, self._open.failures = self._open.failures, {}
-        return [cleared(timestamp, text) for text in over.values()]
+        return [cleared(timestamp, told.text) for told in over.values()]
 
     def passed_on(self, events: Iterable[Event]) -> list[Event]:
         """The driver's own events, without warnings that are open already or were never opened."""
-        return [event for event in events if event.type != "WARNING" or self._changes(event)]
+        return [event for event in events if event.type != "WARNING" or self._is_news(event)]
 
     def only(self, timestamp: int, texts: Iterable[str]) -> list[Event]:
-        """These warnings stand, and no others of their sort."""
-        now, before = list(texts), self._open.standing
-        self._open.standing = now
-        over = [cleared(timestamp, text) for text in before if text not in now]
-        return over + [drivers.warning(timestamp, text) for text in now if text not in before]
+        """These warnings hold at the moment, and no others of their sort."""
+        now = list(texts)
+        over = _forget(self._open.standing, timestamp, lambda text: text not in now)
+        return over + [event for text in now for event in _tell(self._open.standing, text, timestamp, text)]
 
     def forgotten(self, timestamp: int, repeated: Iterable[Event]) -> list[Event]:
         """Clear what a driver without memory told before it began anew, but for what it ``repeated``."""
         still = {event.data.get("data") for event in repeated if event.type == "WARNING"}
-        over = [text for text in self._open.told if text not in still]
-        self._open.told = [text for text in self._open.told if text in still]
-        return [cleared(timestamp, text) for text in over]
+        return _forget(self._open.driver, timestamp, lambda text: text not in still)
 
-    def _changes(self, event: Event) -> bool:
-        text, told = str(event.data.get("data")), self._open.told
+    def _is_news(self, event: Event) -> bool:
+        text = str(event.data.get("data"))
         if event.data.get("cleared") is True:
-            known = text in told
-            self._open.told = [other for other in told if other != text]
-            return known
-        if text in told:
-            return False
-        self._open.told = [*told, text][-MOST_OPEN:]
-        return True
+            return self._open.driver.pop(text, None) is not None
+        return bool(_tell(self._open.driver, text, event.timestamp, text))
+
+
+def _tell(known: dict[str, Told], key: str, timestamp: int, text: str) -> list[Event]:
+    """The warning, unless it was told lately or too many are open; it keeps the text with which it began."""
+    told = known.get(key)
+    if told is None and len(known) >= MOST_OPEN:
+        return []
+    if told and abs(timestamp - told.at) < REPEATED_MS:
+        return []
+    known[key] = Told(told.text if told else text, timestamp)
+    return [drivers.warning(timestamp, known[key].text)]
+
+
+def _forget(known: dict[str, Told], timestamp: int, is_over: Callable[[str], bool]) -> list[Event]:
+    over = [key for key in known if is_over(key)]
+    return [cleared(timestamp, known.pop(key).text) for key in over]
