@@ -12,7 +12,7 @@ import pytest
 from apps.houses.models import House
 from apps.readings import days, store
 from apps.readings.models import Source, Tail
-from tests.readings.building import DAY, NOW, T0, append, block, held, number, samples, truth, value_of
+from tests.readings.building import DAY, NOW, T0, append, block, held, number, put, samples, truth, value_of
 from tests.readings.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,3 +166,22 @@ def test_a_replaced_day_waits_for_the_compactor(sources: list[Source]) -> None:
 
     at_once(replace, replace, lambda: [store.compact(source.pk, DAY) for _ in range(40)])
     assert held(source, "A") == truth("A", range(T0, T0 + 50))
+
+
+def test_an_upload_during_a_withdrawal_is_the_newest_value_or_is_withdrawn(sources: list[Source]) -> None:
+    source = sources[0]
+    put(source, "A", {T0 - 1: 0.5})
+    series = number(source, "A")
+
+    def withdraw(start: int) -> None:
+        store.withdraw(source_id=source.pk, series_ids=[series], start=start, end=start + 3, at=NOW)
+
+    for stamp in range(T0, T0 + 80, 2):
+        put(source, "A", {stamp: 1.0})
+        at_once(
+            partial(put, source, "A", {stamp + 1: 2.0}),
+            partial(withdraw, stamp),
+            partial(store.compact, source.pk, DAY),
+        )
+        newest = store.latest([source.pk])[source.pk]["A"]
+        assert newest == max(held(source, "A", T0 - store.DAY, T0 + store.DAY).items())
