@@ -67,7 +67,10 @@ def lock(source_id: int) -> Newest:
 
 
 def put(source_id: int, newest: Mapping[str, tuple[int, Value]]) -> None:
-    """Replace all newest values of a source; only for who has locked them."""
+    """Replace all newest values of a source; only for who has locked them. Of nothing there is no newest."""
+    if not newest:
+        run("DELETE FROM readings_latest WHERE source_id = %(source)s::bigint", {"source": source_id})
+        return
     run(
         """
         INSERT INTO readings_latest (source_id, newest, fields)
@@ -76,7 +79,7 @@ def put(source_id: int, newest: Mapping[str, tuple[int, Value]]) -> None:
         """,
         {
             "source": source_id,
-            "newest": max((stamp for stamp, _ in newest.values()), default=0),
+            "newest": max(stamp for stamp, _ in newest.values()),
             "fields": encode(newest),
         },
     )

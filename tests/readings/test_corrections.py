@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.readings import store
-from apps.readings.models import Clock, Segment, Source, Tail
+from apps.readings.models import Clock, Latest, Segment, Source, Tail
 from tests.readings.building import DAY, NAN, NOW, T0, append, block, held, number, put, samples
 from tests.readings.conftest import MakeSource
 from tests.readings.test_compaction import versions
@@ -84,6 +84,15 @@ def test_latest_falls_back_to_what_remains(source: Source) -> None:
     assert newest(source) == {"B": (T0 + 3 * store.DAY, 3.0)}
     put(source, "A", {T0: 7.0})
     assert newest(source)["A"] == (T0, 7.0)
+
+
+def test_where_all_is_withdrawn_there_is_no_newest_reading_of_1970(source: Source) -> None:
+    put(source, "A", {T0: 1.0})
+    withdraw(source, "A", T0, T0 + 1)
+    assert newest(source) == {}
+    assert not Latest.objects.exists()
+    put(source, "A", {T0: 2.0})
+    assert newest(source) == {"A": (T0, 2.0)}
 
 
 def test_withdrawing_old_readings_leaves_latest_alone(source: Source) -> None:
