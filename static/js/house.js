@@ -6,3 +6,14 @@ document.addEventListener("DOMContentLoaded", () => {
   choice.value = zone;
   choice.dispatchEvent(new Event("change", { bubbles: true }));
 });
+
+// Select2 gives its search field no name, and its box no link to the list it opens.
+document.addEventListener("DOMContentLoaded", () => {
+  window.django?.jQuery?.(document).on("select2:open", ({ target }) => {
+    const box = target.nextElementSibling.querySelector("[role=combobox]");
+    box.setAttribute("aria-controls", box.getAttribute("aria-owns"));
+    const search = document.querySelector(".select2-container--open .select2-search__field");
+    search.setAttribute("aria-label", `Search: ${target.labels[0]?.textContent.trim() ?? ""}`);
+    search.focus();
+  });
+});

@@ -55,6 +55,7 @@ def test_a_new_house_is_where_the_browser_is_and_another_zone_is_found_by_typing
     expect(shown).to_have_text(re.compile(r"Asia/Kat\w+"))  # browsers know it by an old name too
 
     shown.click()
+    expect(desk.get_by_role("searchbox", name="Search: Time zone")).to_be_focused()
     desk.keyboard.type("brussels")
     desk.keyboard.press("Enter")
     expect(shown).to_have_text("Europe/Brussels")
