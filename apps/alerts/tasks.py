@@ -1,0 +1,12 @@
+"""Tasks; each calls one function."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.alerts import evaluation
+
+
+@shared_task(name="alerts.evaluate")
+def evaluate() -> None:
+    """Open and clear alerts; when another worker is at it, there is nothing to do."""
+    evaluation.evaluate(now=timezone.now())

@@ -1,0 +1,91 @@
+"""What alerts say to people, and what to do about each kind. Without Django."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from apps.alerts.kinds import Kind
+from apps.devices.edge.refusals import MESSAGES, Code
+
+Evidence = Mapping[str, Any]
+
+
+def describe(kind: Kind, name: str, evidence: Evidence) -> str:
+    """One sentence for operators; `name` is that of the source, else of the agent."""
+    return _SENTENCES[kind](name, evidence)
+
+
+def plainly(kind: Kind, name: str) -> str:
+    """One sentence for those who live in the house."""
+    return _PLAIN[kind].format(name=name)
+
+
+def _warning(name: str, evidence: Evidence) -> str:
+    return f"{name}: {evidence.get('text') or 'a warning without a text'}"
+
+
+def _silent(name: str, evidence: Evidence) -> str:
+    return f"{name} has never sent anything" if evidence.get("since") is None else f"{name} sends nothing"
+
+
+def _stuck(name: str, evidence: Evidence) -> str:
+    return f"{name}.{evidence.get('field')} stands still at {evidence.get('value')}"
+
+
+def _offline(name: str, evidence: Evidence) -> str:
+    return "The agent is not heard of"
+
+
+def _spool(name: str, evidence: Evidence) -> str:
+    percent, bound = evidence.get("percent"), evidence.get("bound")
+    return f"The agent's spool is {percent} % full; beyond {bound} uploads it loses the oldest"
+
+
+def _clock(name: str, evidence: Evidence) -> str:
+    offset = evidence.get("offset_s", 0)
+    return f"The agent's clock is {abs(offset)} s {'ahead' if offset > 0 else 'behind'}"
+
+
+def _refused(name: str, evidence: Evidence) -> str:
+    code = evidence.get("code", "")
+    reason = MESSAGES[Code(code)] if code in set(Code) else code
+    whose = evidence.get("name") or name
+    return f"{evidence.get('count')} readings or events of {whose} refused so far. {reason}"
+
+
+_SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
+    Kind.WARNING: _warning,
+    Kind.SILENT: _silent,
+    Kind.STUCK: _stuck,
+    Kind.OFFLINE: _offline,
+    Kind.SPOOL: _spool,
+    Kind.CLOCK: _clock,
+    Kind.REFUSED: _refused,
+}
+
+_PLAIN = {
+    Kind.WARNING: "{name} reports a problem",
+    Kind.SILENT: "No readings from {name}",
+    Kind.STUCK: "{name} always shows the same value",
+    Kind.OFFLINE: "This house is not connected",
+    Kind.SPOOL: "Readings are waiting to be sent",
+    Kind.CLOCK: "The clock of this house's computer is wrong",
+    Kind.REFUSED: "Some readings could not be stored",
+}
+
+ADVICE = {
+    Kind.WARNING: "Read the text: it is the driver's. It clears when the driver says that it is over, or "
+    "when nobody repeats it for a day.",
+    Kind.SILENT: "Look at the device's page for its settings and newest values, and at the device itself: "
+    "its power, network and address.",
+    Kind.STUCK: "Compare it with the device's own display. A sensor that came off, or a gateway that repeats "
+    "its last answer, shows like this.",
+    Kind.OFFLINE: "Check power and network at the house. The agent keeps its readings and sends them when it "
+    "is back.",
+    Kind.SPOOL: "The agent reads more than it can send: look for a long outage, a slow line, or uploads that "
+    "are refused.",
+    Kind.CLOCK: "Let the agent's computer reach a time server. Readings carry the stamps of its clock.",
+    Kind.REFUSED: "The reason says what to change, at the device or in its settings. What is refused is not "
+    "stored.",
+}

@@ -1,0 +1,30 @@
+"""The schedule and the task."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django_celery_beat.models import PeriodicTask
+
+from apps.alerts import tasks
+from apps.alerts.models import Evaluation
+from config.celery import app
+
+
+@pytest.mark.django_db
+def test_alerts_are_evaluated_every_minute() -> None:
+    migration = import_module("apps.alerts.migrations.0002_evaluate_every_minute")
+    migration.add(apps, None)  # again: tests that commit have emptied the tables by now
+    scheduled = PeriodicTask.objects.get(task="alerts.evaluate")
+    assert scheduled.enabled
+    assert scheduled.interval.schedule.run_every == timedelta(minutes=1)
+    assert scheduled.task in app.tasks
+
+
+@pytest.mark.django_db
+def test_the_task_evaluates() -> None:
+    tasks.evaluate.run()
+    assert Evaluation.objects.count() == 1
