@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from apps.devices.models import Event
 from apps.readings.models import Tail
 from tests.devices.conftest import NOW_MS, Agent, Reader
+from tests.fuzzing import examples
 
 pytestmark = pytest.mark.usefixtures("egauge", "noon")
 
 # The database is shared by the examples of a test: each may add to it, none relies on its being empty.
 many = settings(
-    max_examples=200,
+    max_examples=examples(200, nightly=2_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -58,7 +59,7 @@ envelopes = st.fixed_dictionaries(
 ANSWERS = {200, 400, 413}
 
 
-@many
+@settings(many, max_examples=examples(500, nightly=5_000))
 @given(envelope=envelopes)
 def test_nearly_valid_uploads_are_never_a_fault_of_ours(agent: Agent, envelope: Any) -> None:
     answer = agent.send(json.dumps(envelope).encode())
@@ -84,7 +85,7 @@ def test_any_bytes_are_never_a_fault_of_ours(agent: Agent, body: bytes, cut: int
     assert agent.zipped(bytes(packed)).status_code in ANSWERS
 
 
-@settings(many, max_examples=150)
+@settings(many, max_examples=examples(500, nightly=5_000))
 @given(
     at=st.lists(st.integers(NOW_MS - 10**6, NOW_MS), min_size=1, max_size=5, unique=True),
     data=st.data(),
@@ -108,7 +109,7 @@ def without_constants(noise: list[Any]) -> list[Any]:
     return json.loads(json.dumps(noise), parse_constant=lambda _: None)  # type: ignore[no-any-return]
 
 
-@settings(many, max_examples=100)
+@settings(many, max_examples=examples(100, nightly=1_000))
 @given(
     type_=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=64).filter(
         lambda text: text != "STATE" and text.isprintable()
