@@ -2,6 +2,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,22 @@ def silent_address() -> Iterator[str]:
         server.shutdown(socket.SHUT_RDWR)
     for peer in peers:
         peer.close()
+
+
+@pytest.fixture
+def garbage_address() -> Iterator[str]:
+    """A device that answers whatever comes with something that is no HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    with server.accept()[0] as peer:
+                        peer.sendall(b"\x00\xff garbage \r\n\r\n" * 10)
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def reading(n: int, source: str = "egauge") -> Row:

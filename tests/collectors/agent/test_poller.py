@@ -3,6 +3,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -27,6 +29,15 @@ def rows(spool: Spool, source: str = "toy") -> list[Row]:
 
 def entry(name: str = "toy", interval_s: float = 0.05, **config: Any) -> dict[str, Any]:
     return {"name": name, "type": "toy", "interval_s": interval_s, "config": config}
+
+
+def egauge(name: str, address: str, **config: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "egauge",
+        "interval_s": 0.5,
+        "config": {"ip": address, "keys": ["a"], **config},
+    }
 
 
 def poller(spool: Spool, **config: Any) -> Poller:
@@ -179,6 +190,54 @@ class TestFleet:
         fleet.apply([silent, device(meter)])
         wait_until(lambda: rows(spool, "egauge"), seconds=5)
         assert rows(spool, "silent") == []
+
+    def test_the_cadence_of_others_stays_within_a_fifth(
+        self, fleet: Fleet, spool: Spool, silent_address: str, garbage_address: str
+    ) -> None:
+        """One device answers only after a minute, one answers garbage, one refuses connections."""
+        ill = {"late": silent_address, "garbage": garbage_address, "refusing": "127.0.0.1:9"}
+        healthy = ["a", "b"]
+        fleet.apply(
+            [
+                *(egauge(name, address, timeout=60) for name, address in ill.items()),
+                *(entry(name, interval_s=0.5) for name in healthy),
+            ]
+        )
+        wait_until(lambda: min(len(rows(spool, name)) for name in healthy) > 20, seconds=30)
+        for name in healthy:
+            stamps = [row.timestamp for row in rows(spool, name)][1:]
+            gaps = sorted(later - earlier for earlier, later in pairwise(stamps))
+            assert mean(gaps) == pytest.approx(500, rel=0.2)
+            assert gaps[len(gaps) // 10] >= 400
+            assert gaps[-1 - len(gaps) // 10] <= 600
+        assert {name: len(rows(spool, name)) for name in ill} == {"late": 0, "garbage": 1, "refusing": 1}
+
+    def test_a_device_is_asked_by_one_poller_at_a_time(
+        self, fleet: Fleet, toy: type[Driver], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        released, busy, together = threading.Event(), threading.Semaphore(1), []
+
+        def read(driver: Driver) -> dict[str, float]:
+            together.append(busy.acquire(blocking=False))
+            released.wait(10)
+            busy.release()
+            return {"x": driver.config.say}
+
+        monkeypatch.setattr(toy, "read", read)
+        for say in (1, 2, 3):
+            fleet.apply([entry(say=say)])
+            wait_until(lambda: together)
+        released.set()
+        wait_until(lambda: len(together) >= 3)
+        assert all(together)
+
+    def test_one_interval_for_all_when_asked_for(
+        self, spool: Spool, toy: type[Driver], timekeeper: Timekeeper
+    ) -> None:
+        hasty = Fleet(spool, timekeeper, interval=0.02)
+        hasty.apply([entry(interval_s=60)])
+        wait_until(lambda: len(rows(spool)) >= 3)
+        assert hasty.stop()
 
     def test_what_cannot_be_read_is_told_and_the_rest_runs(
         self, fleet: Fleet, spool: Spool, toy: type[Driver]

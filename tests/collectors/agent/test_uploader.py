@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,9 @@ def start(desk: Desk, spool: Spool, timekeeper: Timekeeper) -> Iterator[Start]:
 
     def begin(**options: Any) -> Uploader:
         client = Client(Bundle(**desk.bundle), timeout=options.pop("timeout", 5.0))
+        parts = (options.pop("spool", spool), client, options.pop("timekeeper", timekeeper))
         pace = {"heartbeat": 60.0, "longest_pause": 0.05, **options}
-        running.append(Uploader(spool, client, timekeeper, config_version=lambda: 4, **pace))
+        running.append(Uploader(*parts, config_version=lambda: 4, **pace))
         running[-1].start()
         return running[-1]
 
@@ -119,9 +121,10 @@ class TestKeeping:
         spool.add([reading(1), reading(2)])
         with caplog.at_level(logging.INFO):
             start()
-            wait_until(lambda: not len(spool))
+            wait_until(lambda: len(caplog.records) >= 2)
         assert stamps(desk) == [1, 2]
         assert len(desk.attempts) == 4
+        assert len(spool) == 0
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
         assert KEY not in caplog.text
         assert spool.dead() == []
@@ -166,7 +169,103 @@ class TestKeeping:
         assert third - second >= 1.0
 
 
+class TestTime:
+    def test_until_a_server_has_said_the_time_nothing_but_heartbeats_is_sent(
+        self, desk: Desk, spool: Spool, start: Start
+    ) -> None:
+        machine = Timekeeper(clock=lambda: 5.0, since_boot=lambda: 2.0)
+        for n in range(3):
+            stamp = machine.place(5_000 + n)
+            spool.add([reading(0)._replace(timestamp=stamp.timestamp, basis=stamp.basis)])
+        desk.answers = [failing(503)] * 2
+        start(timekeeper=machine)
+        wait_until(lambda: not len(spool))
+        assert [upload["batches"] for upload in desk.uploads[:1]] == [[]]
+        first, second, third = [timestamp for timestamp, _ in desk.readings("egauge")]
+        assert abs(first - time.time() * 1000) < 10_000
+        assert (second - first, third - second) == (1, 1)
+        assert desk.uploads[0]["agent"]["sent_at"] < 10_000
+
+    def test_readings_without_any_time_are_kept_aside_with_a_warning(
+        self, desk: Desk, tmp_path: Path, spool: Spool, start: Start
+    ) -> None:
+        spool.close()
+        earlier = Spool(tmp_path / "spool.sqlite3", boot="earlier")
+        earlier.add([reading(0)._replace(timestamp=5_000, basis=1)])
+        earlier.close()
+        now = Spool(tmp_path / "spool.sqlite3")
+        start(spool=now)
+        (event,) = wait_until(desk.events)
+        assert "1 readings were taken before a restart" in event["data"]["data"]
+        assert "source" not in event
+        assert [reason for reason, _ in now.dead()] == ["time not known"]
+
+
+class TestLoss:
+    def test_rows_that_gave_way_are_told_as_one_event_once_the_server_answers(
+        self, desk: Desk, tmp_path: Path, start: Start
+    ) -> None:
+        spool = Spool(tmp_path / "small.sqlite3", bound=3)
+        desk.answers = [failing(503)] * 4
+        start(spool=spool)
+        for n in range(10):
+            spool.add([reading(n)])
+        wait_until(desk.events)
+        (event,) = desk.events()
+        assert event["type"] == "SPOOL_LOST"
+        lost = sorted(set(range(10)) - set(stamps(desk)))
+        data = {"count": len(lost), "from": reading(0).timestamp, "to": reading(lost[-1]).timestamp}
+        assert event["data"] == data
+        assert lost == list(range(len(lost)))
+        wait_until(lambda: spool.loss(1) is None)
+
+    def test_its_event_is_the_same_until_it_has_arrived(
+        self, desk: Desk, tmp_path: Path, start: Start
+    ) -> None:
+        spool = Spool(tmp_path / "small.sqlite3", bound=1)
+        spool.add([reading(1), reading(2)])
+        attempts: list[Any] = []
+
+        def lose_the_answer(upload: dict[str, Any]) -> Any:
+            attempts.extend(upload["events"])
+            return failing(500) if upload["events"] and len(attempts) < 3 else None
+
+        desk.always = lose_the_answer
+        start(spool=spool, heartbeat=0.05)
+        (event,) = wait_until(desk.events)
+        assert len(attempts) == 3
+        assert {json.dumps(one) for one in attempts} == {json.dumps(event)}
+
+
 class TestRefusal:
+    def test_refusals_are_told_to_the_server_as_the_agents_own_and_survive_a_restart(
+        self, desk: Desk, spool: Spool, start: Start
+    ) -> None:
+        refused = {"source": "old", "field": "x", "code": "sealed", "message": "Too late.", "count": 1}
+        desk.refused = [refused, {**refused, "source": None, "field": ""}]
+        for _ in range(2):
+            uploader = start()
+            spool.add([reading(1, "old")])
+            wait_until(lambda: not len(spool))
+            uploader.stop()
+            uploader.join(5)
+        assert [(event.get("source"), event["data"]) for event in desk.events()] == [
+            (None, {"data": "The server refuses old.x (sealed): Too late."})
+        ]
+
+    def test_a_spoilt_row_does_not_hold_up_the_others(self, desk: Desk, spool: Spool, start: Start) -> None:
+        spool.add([reading(1), reading(2)._replace(body=b"{spoilt"), reading(3)])
+        start()
+        wait_until(lambda: not len(spool))
+        assert stamps(desk) == [1, 3]
+        assert spool.dead() == [("spoilt", b"{spoilt")]
+
+    def test_a_damaged_spool_is_told_of(self, desk: Desk, tmp_path: Path, start: Start) -> None:
+        (tmp_path / "bad.sqlite3").write_bytes(b"nonsense" * 1_000)
+        start(spool=Spool(tmp_path / "bad.sqlite3"))
+        (event,) = wait_until(desk.events)
+        assert "damaged and is put aside as bad.sqlite3.damaged" in event["data"]["data"]
+
     def test_too_large_an_upload_is_halved_until_it_fits(
         self, desk: Desk, spool: Spool, start: Start
     ) -> None:
