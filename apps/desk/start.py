@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.alerts.summary import HouseAlerts, open_alerts
 from apps.devices.cards import ago
 from apps.devices.models import Device
 from apps.houses.models import House
@@ -42,6 +43,7 @@ class HouseState:
     last_reading: datetime | None
     silent: list[Silence]
     now: datetime
+    alerts: HouseAlerts
 
     @property
     def last_reading_text(self) -> str:
@@ -63,17 +65,20 @@ class HouseState:
 
     @property
     def verdict(self) -> str:
-        """`disabled`, `empty` (no device yet), `waiting` (never a reading), `silent` or `good`."""
+        """`disabled`, `empty` (no device yet), `waiting` (never a reading), `silent`, `alert` or `good`."""
         if not self.house.enabled:
             return "disabled"
         if not self.devices:
             return "empty"
         if self.last_reading is None:
             return "waiting"
-        return "silent" if self.silent else "good"
+        if self.silent:
+            return "silent"
+        return "alert" if self.alerts.count else "good"
 
 
-WORST_FIRST = ["silent", "waiting", "empty", "good", "disabled"]
+NOTHING_WRONG = HouseAlerts([], 0)
+WORST_FIRST = ["silent", "alert", "waiting", "empty", "good", "disabled"]
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -83,11 +88,14 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def house_states(user: User, now: datetime) -> list[HouseState]:
-    """How the houses `user` sees are doing. Three queries, however many houses and devices there are."""
+    """How the houses `user` sees are doing. Four queries, however many houses and devices there are."""
     houses = list(House.objects.visible_to(user).select_related("edge_unit"))
     devices = _devices_by_house(houses)
     newest = _newest([device.pk for found in devices.values() for device in found])
-    states = [_state(house, devices[house.pk], newest, now) for house in houses]
+    alerts = open_alerts(user=user, now=now)
+    states = [
+        _state(house, devices[house.pk], newest, alerts.get(house.pk, NOTHING_WRONG), now) for house in houses
+    ]
     return sorted(states, key=lambda state: (WORST_FIRST.index(state.verdict), state.house.name))
 
 
@@ -106,12 +114,14 @@ def _newest(sources: list[int]) -> dict[int, datetime]:
     return {source: _instant(max(found)) for source, found in stamps.items() if found}
 
 
-def _state(house: House, devices: list[Device], newest: dict[int, datetime], now: datetime) -> HouseState:
+def _state(
+    house: House, devices: list[Device], newest: dict[int, datetime], alerts: HouseAlerts, now: datetime
+) -> HouseState:
     heard = [newest[device.pk] for device in devices if device.pk in newest]
     silences = [
         Silence(device, newest.get(device.pk), now) for device in devices if _is_silent(device, newest, now)
     ]
-    return HouseState(house, len(devices), max(heard, default=None), silences, now)
+    return HouseState(house, len(devices), max(heard, default=None), silences, now, alerts)
 
 
 def _is_silent(device: Device, newest: dict[int, datetime], now: datetime) -> bool:

@@ -14,6 +14,8 @@ from numpy import array
 from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
+from apps.alerts.kinds import Kind
+from apps.alerts.mutations import open_or_renew
 from apps.desk.start import HouseState, house_states
 from apps.devices.models import Device, EdgeUnit
 from apps.houses.models import House
@@ -171,14 +173,27 @@ def test_without_a_house_it_says_what_to_do_next(admin: User, as_user: AsUser) -
     assert reverse("admin:houses_house_add") in text
 
 
-def test_it_takes_three_queries_however_many_houses_there_are(
+def test_a_house_whose_devices_speak_may_still_have_alerts(
+    alice: User, house_a: House, as_user: AsUser
+) -> None:
+    heard(device(house_a, "egauge"), NOW)
+    alert = open_or_renew(house=house_a, kind=Kind.CLOCK, evidence={"offset_s": 40}, at=NOW)
+    assert state(alice).verdict == "alert"
+    with time_machine.travel(NOW, tick=False):
+        text = overview(as_user(alice))
+    assert "1 alert" in text
+    assert f'<a href="{reverse("admin:alerts_alert_change", args=[alert.pk])}">' in text
+    assert "The agent&#x27;s clock is 40 s ahead" in text
+
+
+def test_it_takes_four_queries_however_many_houses_there_are(
     admin: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(12):
         house = House.objects.create(name=f"house-{number}")
         for name in ("egauge", "sonnen"):
             heard(device(house, name), NOW)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(house_states(admin, NOW)) == 12
 
 
@@ -188,5 +203,5 @@ def test_the_whole_page_takes_few_queries(
     for number in range(12):
         device(House.objects.create(name=f"house-{number}"), "egauge")
     client: Client = as_user(admin)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         client.get(reverse("admin:index"))
