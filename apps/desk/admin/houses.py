@@ -26,7 +26,8 @@ from apps.devices.admin.agents import SYNCHRONIZE_DIALOG
 from apps.devices.models import Device
 from apps.devices.mutations import synchronize
 from apps.devices.panes import agent_context
-from apps.houses import credentials, deletion, mutations
+from apps.houses import credentials, deletion, mutations, transfer
+from apps.houses.csv_admin import CsvAdmin
 from apps.houses.models import EdgeCredential, House
 from apps.houses.scoped_admin import leave_dialog
 
@@ -75,7 +76,7 @@ class CredentialInline(TabularInline):
 
 
 @admin.register(House)
-class HouseAdmin(MembershipsAdmin):
+class HouseAdmin(CsvAdmin, MembershipsAdmin):
     """Houses, their credentials and members."""
 
     form = HouseForm
@@ -102,6 +103,14 @@ class HouseAdmin(MembershipsAdmin):
         "synchronize",
         "erase",
     ]
+
+    csv_columns = transfer.COLUMNS
+    csv_row = transfer.row_of
+    csv_save = transfer.save
+    csv_help = (
+        "The name says which house it is: one that is there is changed, any other added. The agent of a new"
+        " house needs a credential: add one on its page."
+    )
 
     class Media:
         css = {"all": ["css/devices.css"]}

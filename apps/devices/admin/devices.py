@@ -19,18 +19,19 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
-from apps.devices import deletion, panes, settings_fields
+from apps.devices import deletion, panes, settings_fields, transfer
 from apps.devices.admin.agents import SYNCHRONIZE_DIALOG
 from apps.devices.forms import DeviceNameForm, form_for
 from apps.devices.models import Device
 from apps.devices.mutations import delete_device, synchronize, update_device
+from apps.houses.csv_admin import CsvAdmin
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
 from apps.readings.admin import moment
 from collectors import drivers
 
 
 @admin.register(Device)
-class DeviceAdmin(ScopedHistoryAdmin):
+class DeviceAdmin(CsvAdmin, ScopedHistoryAdmin):
     """Devices. Adding one begins with its type, which decides what else is asked."""
 
     list_display = ["title", "house", "name", "type", "state", "newest_reading", "every"]
@@ -43,6 +44,14 @@ class DeviceAdmin(ScopedHistoryAdmin):
     change_form_outer_before_template = "admin/devices/device/state.html"
     change_form_before_template = "admin/devices/device/example.html"
     actions_detail = ["enable", "disable", "synchronize", "erase"]
+
+    csv_columns = transfer.COLUMNS
+    csv_row = transfer.row_of
+    csv_save = transfer.save
+    csv_help = (
+        "House and name say which device it is: one that is there is changed, any other added. The settings"
+        " are a JSON object; secrets are not exported, and stay where a row brings none."
+    )
 
     class Media:
         css = {"all": ["css/devices.css"]}
