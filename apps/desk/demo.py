@@ -1,10 +1,11 @@
-"""The demo world's place in the database: three people, one house, its meter, and two weeks of history."""
+"""The demo world's place in the database: three people, one house, its devices, and two weeks of history."""
 
 from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -18,6 +19,9 @@ from tqdm import tqdm
 from apps.accounts.models import User
 from apps.accounts.passwords import DEMO_PASSWORD
 from apps.accounts.roles import Role
+from apps.desk.demo_devices import APPLIANCES, Appliance
+from apps.devices import events
+from apps.devices.edge.happenings import Happening
 from apps.devices.models import Device
 from apps.devices.mutations import create_device, update_device
 from apps.houses import credentials
@@ -25,7 +29,7 @@ from apps.houses.models import House
 from apps.houses.mutations import add_member, create_house
 from apps.readings import store
 from apps.readings.store import Block, Upload
-from collectors.simulation.egauge import REGISTERS, egauge_history
+from collectors.simulation.history import History
 from collectors.simulation.world import House as Building
 from collectors.simulation.world import World
 
@@ -38,9 +42,7 @@ PEOPLE = {
 }
 BUILDING = Building(zone="Europe/Brussels", latitude=50.85, longitude=4.35, volts=230.0, hertz=50.0)
 SEED = 7
-INTERVAL_S = 5
 HISTORY = timedelta(days=14)
-HISTORY_STEP_MS = 10_000
 DAY_MS = 86_400_000
 
 
@@ -60,18 +62,20 @@ def clear() -> None:
     bundle_file().unlink(missing_ok=True)
 
 
-def seed(*, now: datetime, url: str, meter_port: int) -> House:
+def seed(*, now: datetime, url: str, ports: Mapping[str, int]) -> House:
     """Make what is missing of the demo, with readings up to `now`, and its agent's bundle for `url`.
 
-    The meter answers on `meter_port` of this machine.
+    Each kind of device answers on its one of the `ports` of this machine.
     """
     for email, (name, role) in PEOPLE.items():
         if not User.objects.filter(email=email).exists():
             User.objects.create_user(email, DEMO_PASSWORD, name=name, role=role)
     house = _house()
-    device = _meter(house, meter_port)
+    devices = [(_device(house, one, ports[one.kind]), one) for one in APPLIANCES]
     _write_bundle(house, url)
-    _fill_history(device, world(house), now)
+    weather = world(house)
+    for device, appliance in devices:
+        _fill_history(device, appliance, weather, now)
     return house
 
 
@@ -91,12 +95,13 @@ def bundle_file() -> Path:
     return Path(settings.VAR) / "demo" / "bundle.json"
 
 
-def free_port() -> int:
-    """A port on loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def free_ports() -> dict[str, int]:
+    """A port on loopback that nobody uses now for each kind of device."""
+    with ExitStack() as open_sockets:
+        probes = {one.kind: open_sockets.enter_context(socket.socket()) for one in APPLIANCES}
+        for probe in probes.values():
+            probe.bind(("127.0.0.1", 0))
+        return {kind: probe.getsockname()[1] for kind, probe in probes.items()}
 
 
 def _house() -> House:
@@ -117,17 +122,17 @@ def _house() -> House:
     return house
 
 
-def _meter(house: House, port: int) -> Device:
-    config = {"ip": f"127.0.0.1:{port}", "keys": list(REGISTERS), "t_sample": 2}
-    device = Device.objects.filter(source__house=house, source__name="egauge").first()
+def _device(house: House, appliance: Appliance, port: int) -> Device:
+    config = appliance.settings(port)
+    device = Device.objects.filter(source__house=house, source__name=appliance.kind).first()
     if device is None:
         return create_device(
             house=house,
-            name="egauge",
-            type="egauge",
-            label="Main panel",
+            name=appliance.kind,
+            type=appliance.kind,
+            label=appliance.label,
             config=config,
-            interval_s=INTERVAL_S,
+            interval_s=appliance.interval_s,
         )
     return update_device(device=device, config=config)
 
@@ -143,18 +148,19 @@ def _write_bundle(house: House, url: str) -> None:
     path.write_text(json.dumps(replace(bundle, url=url).as_dict()))
 
 
-def _fill_history(device: Device, world: World, now: datetime) -> None:
+def _fill_history(device: Device, appliance: Appliance, world: World, now: datetime) -> None:
     """Store what the agent would have read since the newest reading, at most two weeks back."""
     newest = max((stamp for stamp, _ in store.latest([device.pk]).get(device.pk, {}).values()), default=0)
-    end = _milliseconds(now)
-    start = max(_milliseconds(now - HISTORY), newest + HISTORY_STEP_MS)
+    end, step = _milliseconds(now), appliance.step
+    start = -(-max(_milliseconds(now - HISTORY), newest + step) // step) * step
     gap = _milliseconds(device.source.house.created_at - timedelta(days=3))
-    gaps = [(gap, gap + 4 * 3_600_000)]
-    spans = list(_days(start, end))
-    for first, last in tqdm(spans, desc="Two weeks of history", unit="day", disable=None, leave=False):
-        history = egauge_history(world, first, last, HISTORY_STEP_MS, gaps=gaps)
+    days = tqdm(
+        list(_days(start, end)), f"History of {appliance.kind}", unit="day", disable=None, leave=False
+    )
+    for first, last in days:
+        history = appliance.past(world, first, last, step, (gap, gap + 4 * 3_600_000))
         if history.timestamps:
-            _store(device, history.timestamps, history.fields, now)
+            _store(device, history, now)
 
 
 def _days(start: int, end: int) -> Iterable[tuple[int, int]]:
@@ -163,11 +169,14 @@ def _days(start: int, end: int) -> Iterable[tuple[int, int]]:
     return pairwise([start, *midnights, end]) if start < end else []
 
 
-def _store(device: Device, stamps: list[int], fields: dict[str, list[float]], now: datetime) -> None:
+def _store(device: Device, history: History, now: datetime) -> None:
+    stamps, fields = history.timestamps, history.fields
     block = Block(tuple(fields), np.array(stamps, np.int64), np.array(list(fields.values()), np.float64))
     store.append([Upload(device.pk, (block,))], received_at=now)
     for day in sorted({stamp // DAY_MS for stamp in stamps}):
         store.compact(device.pk, day)
+    happened = [Happening(device.pk, one.timestamp, one.type, dict(one.data)) for one in history.events]
+    events.add(house=device.source.house, happened=happened)
 
 
 def _milliseconds(moment: datetime) -> int:

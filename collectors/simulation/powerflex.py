@@ -91,6 +91,12 @@ def _charge(world: World, t: int, visit: Visit | None, energy: float) -> Charge:
     return Charge(t, doing, round(energy), round(amps * 1e6), pilot, round(state.ev * 1000), volts)
 
 
+def settings(port: int) -> dict[str, Any]:
+    """The configuration with which the driver reads the station at a port of this machine."""
+    station = {"acc_id": STATION[0], "acs_id": STATION[1]}
+    return {"url": f"http://127.0.0.1:{port}", "username": USERNAME, "password": PASSWORD, **station}
+
+
 class Simulator(HttpSimulator):
     """Answers ``POST /login`` and ``POST /get_measurement_data`` on loopback; tokens last an hour."""
 
@@ -103,13 +109,7 @@ class Simulator(HttpSimulator):
     @property
     def config(self) -> dict[str, Any]:
         """The configuration with which the driver reads this station."""
-        return {
-            "url": f"http://127.0.0.1:{self.port}",
-            "username": USERNAME,
-            "password": PASSWORD,
-            "acc_id": STATION[0],
-            "acs_id": STATION[1],
-        }
+        return settings(self.port)
 
     def get(self, request: BaseHTTPRequestHandler) -> Found:
         """Nothing is there to be got."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -83,9 +83,14 @@ def _cycles(world: World, now: float) -> int:
     return math.floor(0.7 * days / 86_400)
 
 
-def sonnen_history(world: World, start: int, end: int, step: int) -> History:
-    """The numbers that the driver would have delivered, of a poll every ``step`` in [start, end); in ms."""
-    times = list(range(start, end, step))
+def sonnen_history(
+    world: World, start: int, end: int, step: int, *, gaps: Sequence[tuple[int, int]] = ()
+) -> History:
+    """The numbers that the driver would have delivered, of a poll every ``step`` in [start, end); in ms.
+
+    ``gaps`` are [from, to) in which nothing answered.
+    """
+    times = [t for t in range(start, end, step) if not any(first <= t < last for first, last in gaps)]
     houses = [world.at(t) for t in times]
     return History(times, {name: [value(house) for house in houses] for name, value in COLUMNS.items()})
 
@@ -97,9 +102,16 @@ COLUMNS: dict[str, Callable[[State], float]] = {
     "status.RSOC": lambda house: float(round(house.soc)),
     "status.Consumption_W": lambda house: float(round((house.load + house.ev) * 1000)),
     "status.Production_W": lambda house: float(round(house.solar * 1000)),
+    "status.GridFeedIn_W": lambda house: float(round(-house.grid * 1000)),
     "status.Uac": lambda house: float(round(house.l1_voltage)),
     "status.Fac": lambda house: round(house.frequency, 3),
 }
+
+
+def settings(port: int) -> dict[str, Any]:
+    """The configuration with which the driver reads the battery that answers at a port of this machine."""
+    here = f"127.0.0.1:{port}"
+    return {"ip": here, "serial": SERIAL, "token": TOKEN, "cloud": f"http://{here}"}
 
 
 class Simulator(HttpSimulator):
@@ -113,12 +125,7 @@ class Simulator(HttpSimulator):
     @property
     def config(self) -> dict[str, Any]:
         """The configuration with which the driver reads this battery."""
-        return {
-            "ip": f"127.0.0.1:{self.port}",
-            "serial": SERIAL,
-            "token": TOKEN,
-            "cloud": f"http://127.0.0.1:{self.port}",
-        }
+        return settings(self.port)
 
     def get(self, request: BaseHTTPRequestHandler) -> Found:
         """A document or the answer to a command; over the cloud, documents only."""

@@ -17,11 +17,12 @@ from django.core.management import CommandError
 from apps.accounts.models import User
 from apps.accounts.passwords import DEMO_PASSWORD
 from apps.desk import demo
-from apps.devices.models import Device
+from apps.devices.models import Device, Event
+from apps.devices.roles import role_fields
 from apps.houses.models import House
 from apps.readings import store
 from apps.readings.models import Series
-from collectors.simulation.egauge import REGISTERS
+from apps.readings.samples import Samples
 from config.embedded import free_port
 from config.processes import wait_until
 from tests.config.installations import Installation, all_gone, family
@@ -31,16 +32,20 @@ NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR_MS = 3_600_000
 URL = "http://127.0.0.1:8000"
+PORTS = {"egauge": 8081, "powerflex": 8082, "sonnen": 8083}
 
 
 def ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def stamps_of(field: str = "A.Solar") -> list[int]:
-    series = Series.objects.get(source__name="egauge", field=field)
-    samples = store.read([series.pk], start=0, end=ms(NOW + 30 * DAY))[series.pk]
-    stamps: list[int] = samples.stamps.tolist()
+def samples_of(source: str, field: str) -> Samples:
+    series = Series.objects.get(source__name=source, field=field)
+    return store.read([series.pk], start=0, end=ms(NOW + 30 * DAY))[series.pk]
+
+
+def stamps_of(source: str = "egauge", field: str = "A.Solar") -> list[int]:
+    stamps: list[int] = samples_of(source, field).stamps.tolist()
     return stamps
 
 
@@ -50,7 +55,7 @@ def house(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     settings.VAR = tmp_path
     monkeypatch.setattr(demo, "HISTORY", 4 * DAY)
     monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
-    return demo.seed(now=NOW, url=URL, meter_port=8081)
+    return demo.seed(now=NOW, url=URL, ports=PORTS)
 
 
 class TestSeed:
@@ -71,26 +76,72 @@ class TestSeed:
 
     def test_a_second_start_fills_in_only_what_was_missed(self, house: House) -> None:
         before = stamps_of()
-        again = demo.seed(now=NOW + timedelta(hours=1), url=URL, meter_port=8082)
+        again = demo.seed(now=NOW + timedelta(hours=1), url=URL, ports={**PORTS, "egauge": 8092})
         after = stamps_of()
         assert again == house
         assert after[: len(before)] == before
         assert after[-1] - before[-1] > 0.99 * HOUR_MS
-        assert Device.objects.get().config["ip"] == "127.0.0.1:8082"
+        assert Device.objects.get(type="egauge").config["ip"] == "127.0.0.1:8092"
 
     def test_the_agents_key_stays_over_restarts_and_is_private(self, house: House) -> None:
         first = demo.bundle_file().read_text()
-        demo.seed(now=NOW, url=URL, meter_port=8081)
+        demo.seed(now=NOW, url=URL, ports=PORTS)
         assert demo.bundle_file().read_text() == first
         assert demo.bundle_file().stat().st_mode & 0o777 == 0o600
         house.credentials.all().delete()
-        demo.seed(now=NOW, url=URL, meter_port=8081)
+        demo.seed(now=NOW, url=URL, ports=PORTS)
         assert demo.bundle_file().read_text() != first
 
-    def test_the_meter_declares_what_the_history_holds(self, house: House) -> None:
-        declared = {field.name for field in Device.objects.get().fields()}
-        assert declared >= set(REGISTERS)
-        assert not Series.objects.filter(unit="").exclude(field__startswith="_").exists()
+    def test_every_device_declares_what_its_history_holds(self, house: House) -> None:
+        for device in Device.objects.all():
+            declared = {field.name for field in device.fields()}
+            held = set(device.source.series.values_list("field", flat=True))
+            assert {name for name in held if not name.startswith("_")} == declared
+
+    def test_each_role_is_measured_by_one_device(self, house: House) -> None:
+        assert {(field.role, field.source) for field in role_fields(house)} == {
+            ("solar", "egauge"),
+            ("grid", "egauge"),
+            ("load", "egauge"),
+            ("ev", "powerflex"),
+            ("battery", "sonnen"),
+            ("soc", "sonnen"),
+        }
+        assert len(role_fields(house)) == 6
+
+    @pytest.mark.parametrize(
+        ("register", "sign", "source", "field"),
+        [("A.Battery", 1, "sonnen", "status.Pac_total_W"), ("A.EV", -1, "powerflex", "power")],
+    )
+    def test_the_devices_agree_with_the_meter(
+        self, house: House, register: str, sign: int, source: str, field: str
+    ) -> None:
+        start = ms(NOW - 2 * DAY)
+        meter, lengths = samples_of("egauge", register), samples_of("egauge", "_length")
+        later = meter.stamps > start
+        measured = sign * (meter.values * lengths.values)[later].sum() / HOUR_MS
+        device = samples_of(source, field)
+        kilowatts = device.values[device.stamps >= start] / 1000
+        sampled = ((kilowatts[:-1] + kilowatts[1:]) / 2).sum() / 60
+        assert abs(sampled) > 0.5 or source == "sonnen"
+        assert abs(measured - sampled) < 0.1
+
+    def test_past_charging_sessions_are_told(self, house: House) -> None:
+        happened = Event.objects.filter(source__name="powerflex").order_by("timestamp")
+        types = [event.type for event in happened]
+        assert types[-4:] in (
+            ["EV_START_CHARGING", "EV_END_CHARGING"] * 2,
+            ["EV_END_CHARGING", "EV_START_CHARGING"] * 2,
+        )
+        assert all(e.data["energy"] > 1e6 for e in happened if e.type == "EV_END_CHARGING")
+
+    def test_only_what_is_read_in_the_house_has_the_gap(self, house: House) -> None:
+        waits = {
+            source: max(after - before for before, after in pairwise(stamps_of(source, field)))
+            for source, field in [("sonnen", "status.Pac_total_W"), ("powerflex", "power")]
+        }
+        assert round(waits["sonnen"] / HOUR_MS, 1) == 4.0
+        assert waits["powerflex"] == 60_000
 
     def test_clearing_removes_houses_people_and_the_key(self, house: House) -> None:
         demo.clear()
@@ -118,11 +169,15 @@ class Visitor(requests.Session):
         form = {"username": email, "password": DEMO_PASSWORD, "csrfmiddlewaretoken": token[1]}
         return self.post(address, form, headers={"Referer": address}, timeout=10)
 
-    def load(self) -> Any:
-        """The card that never stands still."""
+    def cards(self) -> dict[str, Any]:
+        """The house page's cards by role."""
         house = self.get(f"{self.url}/api/v1/houses/", timeout=10).json()[0]
         answer = self.get(f"{self.url}/houses/{house['id']}/live/", timeout=10).json()
-        return next(card["value"] for card in answer["cards"] if card["role"] == "load")
+        return {card["role"]: card for card in answer["cards"]}
+
+    def load(self) -> Any:
+        """The card that never stands still."""
+        return self.cards()["load"]["value"]
 
 
 @pytest.fixture
@@ -147,6 +202,8 @@ def test_the_demo_comes_alive_and_leaves_nobody_however_it_ends(var: Path) -> No
     assert time.monotonic() - begun < 60
     seen = visitor.load()
     assert wait_until(lambda: visitor.load() != seen, seconds=20)
+    assert wait_until(lambda: {card["state"] for card in visitor.cards().values()} == {"fresh"}, seconds=20)
+    assert 0 <= visitor.cards()["battery"]["soc"] <= 100
     assert "owner@wattdesk.example" in first.output
     first.process.terminate()
     assert first.wait() == 143

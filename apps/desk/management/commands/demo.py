@@ -18,7 +18,7 @@ from config.supervisor import Child
 
 
 class Command(ExampleCommand):
-    help = """Run Wattdesk with a simulated house: its meter answers over HTTP and the edge agent polls it.
+    help = """Run Wattdesk with a simulated house: its devices answer over HTTP and the edge agent polls them.
 
 The first start makes two weeks of history; later ones fill in what was missed."""
     example = "demo --port 8001 --fresh"
@@ -37,15 +37,15 @@ The first start makes two weeks of history; later ones fill in what was missed."
             if fresh:
                 demo.clear()
             self.stdout.write("Preparing the demo house …")
-            meter_port = demo.free_port()
-            house = demo.seed(now=timezone.now(), url=url, meter_port=meter_port)
-            return [_meter(house, meter_port), _agent(url)]
+            ports = demo.free_ports()
+            house = demo.seed(now=timezone.now(), url=url, ports=ports)
+            return [*(_simulator(house, kind, port) for kind, port in ports.items()), _agent(url)]
 
         sys.exit(serve(port=port, announcement=_announcement(url), prepare=prepare))
 
 
-def _meter(house: House, port: int) -> Child:
-    """The simulated meter, in the same world that the history came from."""
+def _simulator(house: House, kind: str, port: int) -> Child:
+    """A simulated device, in the same world that the history came from."""
     building = demo.BUILDING
     world = {
         "--port": port,
@@ -58,7 +58,7 @@ def _meter(house: House, port: int) -> Child:
         "--hertz": building.hertz,
     }
     options = [str(part) for option in world.items() for part in option]
-    return child("meter", "collectors", "simulate", "egauge", *options)
+    return child(kind, "collectors", "simulate", kind, *options)
 
 
 def _agent(url: str) -> Child:
