@@ -55,7 +55,8 @@ class ReceiptAdmin(ReadOnlyAdmin):
         ("house", "received_at"),
         ("condition", "error"),
         ("attempts", "parser_version", "parsed_at"),
-        ("raw", "sha256"),
+        "raw",
+        "sha256",
         "details",
     ]
     readonly_fields = ["condition", "raw", "sha256", "details"]

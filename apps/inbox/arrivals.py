@@ -13,6 +13,7 @@ from apps.houses.models import House
 from apps.inbox import bodies
 from apps.inbox.models import Receipt
 from config.hints import send_soon
+from config.text import storable
 
 MOST_BYTES = 32 * 1024 * 1024
 MASK = "•••"
@@ -42,9 +43,9 @@ def receive(
     with transaction.atomic(durable=True):
         receipt = Receipt.objects.create(
             kind=kind,
-            origin=_storable(origin)[:200],
+            origin=storable(origin, 200),
             house=house,
-            metadata=_storable(metadata),
+            metadata=_harmless(metadata),
             body_id=bodies.store.put(body),
             received_at=received_at,
         )
@@ -52,16 +53,16 @@ def receive(
     return receipt
 
 
-def _storable(value: Any) -> Any:
+def _harmless(value: Any) -> Any:
     """The value without secrets, and without characters that PostgreSQL refuses: arrivals are not lost."""
     match value:
         case str():
-            return value.encode(errors="replace").decode().replace("\0", "�")
+            return storable(value)
         case Mapping():
             return {
-                _storable(str(name)): MASK if _SECRET.search(str(name)) else _storable(inner)
+                storable(str(name)): MASK if _SECRET.search(str(name)) else _harmless(inner)
                 for name, inner in value.items()
             }
         case list() | tuple():
-            return [_storable(inner) for inner in value]
+            return [_harmless(inner) for inner in value]
     return value

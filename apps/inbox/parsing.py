@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from apps.inbox import bodies, parsers
 from apps.inbox.models import Receipt, State
+from config.text import storable
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ def _begin(receipt_id: int) -> bool:
         _fail(receipt_id, f"{MOST_ATTEMPTS} attempts to parse it came to no end.")
         return False
     receipt.attempts = F("attempts") + 1
-    receipt.save(update_fields=["attempts"])
+    receipt.parser_version = parsers.of(receipt.kind).version
+    receipt.save(update_fields=["attempts", "parser_version"])
     return True
 
 
@@ -74,12 +76,10 @@ def _parse(receipt_id: int) -> None:
     receipt = _waiting(receipt_id)
     if receipt is None:
         return
-    registered = parsers.of(receipt.kind)
-    result = registered.parser(receipt, bodies.body_of(receipt))
+    result = parsers.of(receipt.kind).parser(receipt, bodies.body_of(receipt))
     Receipt.objects.filter(pk=receipt_id).update(
         state=State.NEEDS_MAPPING if result.needs_mapping else State.PARSED,
-        error=result.needs_mapping[:_ERROR_LENGTH],
-        parser_version=registered.version,
+        error=storable(result.needs_mapping, _ERROR_LENGTH),
         parsed_at=Now(),
     )
 
@@ -92,4 +92,4 @@ def _waiting(receipt_id: int) -> Receipt | None:
 
 def _fail(receipt_id: int, error: str) -> None:
     waiting = Receipt.objects.filter(pk=receipt_id, state=State.RECEIVED)
-    waiting.update(state=State.FAILED, error=error[:_ERROR_LENGTH])
+    waiting.update(state=State.FAILED, error=storable(error, _ERROR_LENGTH))

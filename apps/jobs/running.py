@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.jobs.models import Job, State
+from config.text import storable
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +44,15 @@ class Running:
 
     def progress(self, done: int, total: int | None, message: str = "") -> None:
         """Say how far it is; people see it within a second. Costs nothing; raises Cancelled."""
-        self._progress = {"done": done, "total": total, "message": message[:MESSAGE_LENGTH]}
+        self._progress = {"done": done, "total": total, "message": storable(message, MESSAGE_LENGTH)}
         if self._to_stop.is_set():
             raise Cancelled
 
     def end(self, state: State, message: str | None = None) -> bool:
         """Note how it ended, unless another worker has it by now; without a message the last one stays."""
         self._stop()
-        last = self._progress if message is None else {**self._progress, "message": message[:MESSAGE_LENGTH]}
-        return self._attempt.update(**last, state=state, ended_at=Now()) == 1
+        last = {} if message is None else {"message": storable(message, MESSAGE_LENGTH)}
+        return self._attempt.update(**{**self._progress, **last}, state=state, ended_at=Now()) == 1
 
     def __enter__(self) -> Running:
         self._thread.start()

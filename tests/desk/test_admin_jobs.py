@@ -130,6 +130,10 @@ def test_text_from_elsewhere_stays_text(as_user: AsUser, alice: User, job: Job) 
     assert "<i>x</i>" not in text
 
 
+def test_without_jobs_the_list_says_what_they_are(as_user: AsUser, alice: User) -> None:
+    assert "runs as a job and shows here" in as_user(alice).get(LIST).content.decode()
+
+
 def test_the_list_costs_the_same_however_long(
     as_user: AsUser, admin: User, job: Job, django_assert_max_num_queries: object
 ) -> None:

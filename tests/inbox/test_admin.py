@@ -204,6 +204,10 @@ def test_what_a_sender_wrote_stays_text(as_user: AsUser, alice: User, arrive: Ar
         assert not [tag for tag in ("<b>o", "<i>f", "<u>x") if tag in text]
 
 
+def test_an_empty_inbox_says_what_it_is_for(as_user: AsUser, alice: User) -> None:
+    assert "shows here as it came" in as_user(alice).get(LIST).content.decode()
+
+
 def test_nothing_is_added_changed_or_deleted(as_user: AsUser, admin: User, own: Receipt) -> None:
     client = as_user(admin)
     assert client.get(reverse("admin:inbox_receipt_add")).status_code == 403

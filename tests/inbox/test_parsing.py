@@ -80,12 +80,31 @@ def test_a_parser_that_fails_half_way_leaves_nothing_of_its_own_and_the_receipt(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         receipt = parsed("north\nmend")
-    assert receipt.state == State.FAILED
+    assert (receipt.state, receipt.parser_version, receipt.parsed_at) == (State.FAILED, lines.VERSION, None)
     assert receipt.error == "An unexpected error stopped its parser (ValueError); the log says more."
     assert houses() == set()
     assert Body.objects.exists()
     assert lines.SECRET in caplog.text
     assert lines.SECRET not in receipt.error
+
+
+@pytest.mark.parametrize("error", ["x" * 2000, "a\0b", "a\ud800b"])
+def test_an_error_that_quotes_strange_bytes_is_kept_all_the_same(
+    arrive: Arrive, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    def refuse(receipt: Receipt, body: bytes) -> parsers.Result:
+        raise parsers.ParseError(error)
+
+    def lack(receipt: Receipt, body: bytes) -> parsers.Result:
+        return parsers.Result(needs_mapping=error)
+
+    for parser, state in ((refuse, State.FAILED), (lack, State.NEEDS_MAPPING)):
+        monkeypatch.setitem(parsers._parsers, lines.KIND, parsers.Registered(parser, 1))
+        receipt = arrive()
+        parsing.parse(receipt.pk)
+        receipt.refresh_from_db()
+        assert receipt.state == state
+        assert receipt.error[0] == error[0]
 
 
 def test_an_error_meant_for_people_reaches_them(parsed: Arrive, caplog: pytest.LogCaptureFixture) -> None:
@@ -139,9 +158,11 @@ def test_the_end_of_the_tasks_time_ends_the_task_and_not_the_receipt(
 def test_a_receipt_that_kills_its_workers_is_given_up_and_holds_nobody_up(arrive: Arrive) -> None:
     deadly = arrive("north\ndie")
     harmless = arrive("south", received_at=AT + timedelta(seconds=1))
-    for _ in range(parsing.MOST_ATTEMPTS):
+    for attempts in (1, parsing.MOST_ATTEMPTS):
+        Receipt.objects.filter(pk=deadly.pk).update(attempts=attempts - 1)
         assert children.run("parse", deadly.pk).wait(60) == -signal.SIGKILL
-    assert state_of(deadly) == State.RECEIVED
+        deadly.refresh_from_db()
+        assert (deadly.state, deadly.attempts) == (State.RECEIVED, attempts)
     parsing.sweep(now=AT + timedelta(hours=1))
     assert state_of(deadly) == State.FAILED
     assert state_of(harmless) == State.PARSED

@@ -56,6 +56,7 @@ def test_a_job_runs_to_its_end(start_steps: StartSteps, log: Path) -> None:
     assert [step for _, step in steps_in(log)] == [0, 1, 2]
     assert (job.state, job.done, job.total, job.message) == (State.DONE, 3, 3, "step 3")
     assert (job.attempts, job.percent) == (1, 100)
+    assert job.alive_at  # from the start, lest a job be forgotten that dies before its first sign of life
     assert job.started_at
     assert job.ended_at
     assert job.started_at <= job.ended_at <= timezone.now()
@@ -216,10 +217,13 @@ def test_a_broker_that_is_away_is_logged_and_nothing_else(
     assert Job.objects.get().state == State.QUEUED
 
 
-def test_a_long_message_is_cut(queue: str) -> None:
+@pytest.mark.parametrize(
+    ("message", "kept"), [("x" * 1000, "x" * 500), ("a\0b", "a\ufffdb"), ("a\ud800b", "a?b")]
+)
+def test_no_message_is_too_long_or_too_strange(queue: str, message: str, kept: str) -> None:
     job = Job.objects.create(kind="test.nothing", state=State.RUNNING, attempts=1)
     with Running(job) as running:
-        running.progress(1, None, "x" * 1000)
+        running.progress(1, None, message)
         assert running.end(State.DONE)
     job.refresh_from_db()
-    assert job.message == "x" * 500
+    assert (job.message, job.done) == (kept, 1)
