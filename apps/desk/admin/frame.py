@@ -34,8 +34,6 @@ ICONS = {
     "devices.chargingsession": "ev_station",
     "devices.refusal": "block",
     "devices.command": "terminal",
-    "devices.chargingsession": "ev_station",
-    "devices.refusal": "block",
     "readings.source": "sensors",
     "readings.series": "show_chart",
     "accounts.user": "group",
