@@ -138,7 +138,7 @@ class Reader:
         if recovered := warnings.succeeded(now):
             log.info("%s: reads again.", self.device.name)
         restless = warnings.only(now, self._states.restless())
-        return [*forgotten, *warnings.passed_on(own), *restless, *recovered]
+        return [*forgotten, *warnings.passed_on(own, now), *restless, *recovered]
 
     def _failure(self, text: str, warnings: Warnings) -> list[Row]:
         events = warnings.failed(self._timekeeper.wall(), text)

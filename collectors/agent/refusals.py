@@ -10,7 +10,7 @@ import msgspec
 from collectors import drivers
 from collectors.agent.rows import event_row
 from collectors.agent.spool import Row
-from collectors.agent.warnings import REPEATED_MS, cleared
+from collectors.agent.warnings import REPEATED_MS
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Refusals:
         for refusal in quiet:
             del self._last[refusal], self._told[refusal]
         events = [drivers.warning(now, one.text) for one in begun if one.source]
-        events += [cleared(now, one.text) for one in quiet if one.source]
+        events += [drivers.cleared(now, one.text) for one in quiet if one.source]
         return [event_row(AGENT, event) for event in events]
 
     def _is_news(self, refusal: Refusal, now: int) -> bool:

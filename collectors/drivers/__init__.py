@@ -15,6 +15,7 @@ from collectors.drivers.contract import (
     ReadResult,
     Remembers,
     Value,
+    cleared,
     warning,
     without_secrets,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Remembers",
     "Setting",
     "Value",
+    "cleared",
     "describe",
     "kinds",
     "load",

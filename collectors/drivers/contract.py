@@ -52,8 +52,16 @@ class Event:
 
 
 def warning(timestamp: int, text: str) -> Event:
-    """The event that tells operators of a fault; ``timestamp`` in Unix ms UTC."""
+    """The event that tells operators of a fault; ``timestamp`` in Unix ms UTC.
+
+    It lasts, and is repeated for the driver twice a day, until :func:`cleared` is told with the same text.
+    """
     return Event(timestamp, "WARNING", {"data": text})
+
+
+def cleared(timestamp: int, text: str) -> Event:
+    """The event that clears what a :func:`warning` with this text opened; Unix ms UTC."""
+    return Event(timestamp, "WARNING", {"data": text, "cleared": True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from collectors.drivers.contract import Event, warning
+from collectors.drivers.contract import Event, cleared, warning
 
 
 class Faults:
@@ -12,6 +12,8 @@ class Faults:
         self._known: Mapping[str, str] = {}
 
     def news(self, faults: Mapping[str, str], timestamp: int) -> list[Event]:
-        """WARNING events (at ``timestamp``, ms) for the parts whose text was not the same last time."""
+        """WARNING events (at ``timestamp``, ms) for the parts whose text changed: what is so, what is over."""
         known, self._known = self._known, dict(faults)
-        return [warning(timestamp, text) for part, text in faults.items() if known.get(part) != text]
+        begun = [warning(timestamp, text) for part, text in faults.items() if known.get(part) != text]
+        over = [cleared(timestamp, text) for part, text in known.items() if faults.get(part) != text]
+        return begun + over

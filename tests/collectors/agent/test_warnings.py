@@ -82,12 +82,35 @@ class TestFailures:
 
 
 class TestDriversOwn:
+    def test_what_lasts_is_repeated_twice_a_day_until_it_is_cleared(self) -> None:
+        warnings = Warnings(None)
+        warnings.passed_on([warning(NOW, "hot")], NOW)
+        hours = [NOW + n * 3_600_000 for n in range(1, 48)]
+        assert (
+            told([event for hour in hours for event in warnings.passed_on([], hour)]) == [("hot", False)] * 3
+        )
+        warnings.passed_on([over(hours[-1], "hot")], hours[-1])
+        assert warnings.passed_on([], hours[-1] + REPEATED_MS) == []
+
+    def test_of_those_that_differ_in_numbers_the_last_clears(self) -> None:
+        warnings = Warnings(None)
+        first, second = "Register A1 is missing.", "Register A2 is missing."
+        assert len(warnings.passed_on([warning(NOW, first), warning(NOW, second)], NOW)) == 2
+        assert warnings.passed_on([over(NOW, first)], NOW) == []
+        assert told(warnings.passed_on([over(NOW, second)], NOW)) == [(second, True)]
+
+    def test_a_text_that_changes_in_its_numbers_does_not_clear(self) -> None:
+        warnings = Warnings(None)
+        warnings.passed_on([warning(NOW, "HTTP 500")], NOW)
+        changed = [warning(NOW + 1, "HTTP 503"), over(NOW + 1, "HTTP 500")]
+        assert told(warnings.passed_on(changed, NOW + 1)) == [("HTTP 503", False)]
+
     def test_warnings_pass_when_they_change_something_and_other_events_always(self) -> None:
-        warnings, text = Warnings(None), "Register A1 is missing."
+        warnings, text = Warnings(None), "Register A is missing."
         events = [
             warning(NOW, text),
             warning(NOW + 1, text),
-            warning(NOW + 2, "Register A2 is missing."),
+            warning(NOW + 2, "Register B is missing."),
             Event(NOW + 3, "EV_START_CHARGING", {}),
             Event(NOW + 3, "EV_START_CHARGING", {}),
             over(NOW + 4, "never told"),
@@ -95,15 +118,15 @@ class TestDriversOwn:
             over(NOW + 6, text),
             warning(NOW + 7, text),
         ]
-        assert [event.timestamp - NOW for event in warnings.passed_on(events)] == [0, 2, 3, 3, 5, 7]
+        assert [event.timestamp - NOW for event in warnings.passed_on(events, NOW + 8)] == [0, 2, 3, 3, 5, 7]
 
     def test_what_a_driver_without_memory_does_not_repeat_is_over(self) -> None:
         before = Warnings(None)
-        before.passed_on([warning(NOW, "a"), warning(NOW, "b")])
+        before.passed_on([warning(NOW, "a"), warning(NOW, "b")], NOW)
         after = Warnings(before.kept())
         again = [warning(NOW + 9, "b")]
         assert told(after.forgotten(NOW + 9, again)) == [("a", True)]
-        assert after.passed_on(again) == []
+        assert after.passed_on(again, NOW + 9) == []
 
 
 def test_standing_warnings_are_told_when_they_begin_and_end() -> None:
