@@ -17,7 +17,10 @@ from django.db.models import Max
 from redis import RedisError
 
 from apps.desk import health, pulse
-from apps.jobs.models import Job, State
+from apps.inbox import models as receipt
+from apps.inbox.models import Receipt
+from apps.jobs import models as job
+from apps.jobs.models import Job
 from apps.readings.compaction import AGE
 from apps.readings.models import Namespace, Source, Tail
 
@@ -209,8 +212,13 @@ def backlog(now: datetime) -> Finding:
 def _overdue(before: datetime) -> dict[str, int]:
     """How much of each kind of work has waited since `before`."""
     tail = Tail.objects.filter(received_at__lt=before).values("source", "day").distinct()
-    jobs = Job.objects.filter(state=State.QUEUED, created_at__lt=before)
-    return {"days of sources to compact": tail.count(), "jobs to start": jobs.count()}
+    receipts = Receipt.objects.filter(state=receipt.State.RECEIVED, received_at__lt=before)
+    jobs = Job.objects.filter(state=job.State.QUEUED, created_at__lt=before)
+    return {
+        "days of sources to compact": tail.count(),
+        "arrivals to parse": receipts.count(),
+        "jobs to start": jobs.count(),
+    }
 
 
 def _first_line(error: Exception) -> str:
