@@ -23,9 +23,6 @@ from apps.readings import series
 from apps.readings.models import Namespace, Source
 from collectors import drivers
 
-MASK = "••••••"
-"""What forms show instead of a secret. Sent back, it means: as it was."""
-
 
 @transaction.atomic
 def create_device(
@@ -65,7 +62,7 @@ def update_device(
 ) -> Device:
     """Save what is given and return the device as it then is; name and type never change.
 
-    A secret that `config` leaves out, leaves empty or shows masked stays; null removes it. Raises
+    A secret that `config` leaves out or leaves empty stays; null removes it. Raises
     ValidationError naming the field, or for enabling a device that is being deleted.
     """
     device = _locked(device)
@@ -127,7 +124,7 @@ def _configure(device: Device, config: dict[str, Any]) -> None:
 
 
 def _secrets(config: dict[str, Any], hidden: set[str], stored: dict[str, Any]) -> dict[str, Any]:
-    given = {name: config[name] for name in hidden if config.get(name, MASK) not in ("", MASK)}
+    given = {name: config[name] for name in hidden if config.get(name, "") != ""}
     kept = {**stored, **given}
     return {name: kept[name] for name in sorted(hidden & kept.keys()) if kept[name] is not None}
 
