@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
@@ -21,6 +23,7 @@ from apps.jobs.models import Job, State
 from apps.readings import deletion as readings_deletion
 from apps.readings import store
 from apps.readings.models import Series, Source
+from config.processes import wait_until
 from tests.devices.conftest import CONFIG, NOW, NOW_MS, Agent, Reader, batch
 from tests.jobs.conftest import queue as queue  # a fixture
 from tests.people import AsUser
@@ -117,6 +120,42 @@ class TestJob:
 
         deletion.run(Uploading(), source=filled.pk, user=None)  # type: ignore[arg-type]
         assert rows(filled.pk) == 0
+
+
+def test_agents_that_go_on_sending_get_answers_and_leave_nothing_behind(
+    filled: Device, agent: Agent, house_a: House
+) -> None:
+    """Uploads race with the deletion, and with a new device that gets the name."""
+    over = threading.Event()
+    answers: list[Any] = []
+
+    def send() -> None:
+        try:
+            while not over.is_set():
+                answers.append(
+                    agent.upload(batch(at=[DAYS[len(answers) % 5]], **{"A.Solar": [1], "new": [2]}))
+                )
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as pool:
+        sending = [pool.submit(send) for _ in range(3)]
+        finish(delete_device(device=filled))
+        new = create_device(house=house_a, name="egauge", type="egauge", config=CONFIG)
+        wait_until(lambda: Series.objects.filter(source=new.pk, field="new").exists(), seconds=20)
+        over.set()
+        for one in sending:
+            one.result()
+
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    codes = {
+        refusal["code"]
+        for answer in answers
+        if answer.status_code == 200
+        for refusal in answer.json()["refused"]
+    }
+    assert codes <= {"disabled_source", "unknown_source"}
+    assert rows(filled.pk) == 0
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, reports: int) -> None:
