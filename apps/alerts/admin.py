@@ -20,7 +20,9 @@ from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, Maintenance, State
 from apps.alerts.mutations import acknowledge, acknowledge_all
 from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedAdmin, VisibleFilter, leave_dialog
+from apps.readings.admin import moment
 
+STAMPS = {"since", "last"}
 COLOURS = {State.OPEN.label: "danger", State.ACKNOWLEDGED.label: "warning", State.CLEARED.label: "success"}
 
 
@@ -67,7 +69,10 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @display(description="Evidence")
     def shown_evidence(self, alert: Alert) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(alert.evidence, indent=2, ensure_ascii=False))
+        readable = {
+            name: moment(value) if name in STAMPS else value for name, value in alert.evidence.items()
+        }
+        return format_html("<pre>{}</pre>", json.dumps(readable, indent=2, ensure_ascii=False))
 
     def has_acknowledge_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the person may say that they have seen it."""

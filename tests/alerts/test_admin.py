@@ -60,6 +60,11 @@ class TestList:
         ).content.decode()
         assert "time server" in page
 
+    def test_evidence_is_readable(self, client: Client, house_a: House) -> None:
+        one = alert(house_a, since=round(NOON.timestamp() * 1000))
+        page = client.get(reverse("admin:alerts_alert_change", args=[one.pk])).content.decode()
+        assert "&quot;since&quot;: &quot;2026-06-01 12:00:00 UTC&quot;" in page
+
     def test_its_queries_do_not_grow_with_its_rows(
         self, client: Client, house_a: House, django_assert_max_num_queries: Any
     ) -> None:
