@@ -37,12 +37,17 @@ def create_user(*, by: User | None, email: str, name: str = "", role: str = Role
 
 @transaction.atomic
 def update_user(*, user: User, by: User | None, **changes: Unpack[Changes]) -> None:
-    """Save `changes` to `user`. Raises ValidationError, also when no administrator would be left."""
+    """Save `changes` to `user`. Raises ValidationError, also when no administrator would be left.
+
+    Who is made inactive loses their tokens: made active again, only a log-in opens anything.
+    """
     # Two administrators who demote each other at the same moment must not both succeed.
     list(User.objects.administrators().select_for_update().order_by("pk"))
     for field, value in changes.items():
         setattr(user, field, value)
     _save(user, by)
+    if not user.is_active:
+        AuthToken.objects.filter(user=user).delete()
 
 
 @transaction.atomic

@@ -76,6 +76,14 @@ def test_the_token_of_somebody_inactive_does_not_work(bob: User) -> None:
     assert error(delete(token)) == (401, "unauthorized", None)
 
 
+def test_made_inactive_and_active_again_one_needs_a_new_token(bob: User, charlie: User) -> None:
+    token, other = make(bob), make(charlie)
+    for is_active in (False, True):
+        mutations.update_user(user=bob, by=None, is_active=is_active)
+    assert error(delete(token)) == (401, "unauthorized", None)
+    assert delete(other).status_code == 204
+
+
 @pytest.mark.parametrize("password", ["wrong", PASSWORD + " "])
 def test_a_wrong_password_is_401(bob: User, password: str) -> None:
     response = post({"email": bob.email, "password": password})
