@@ -8,7 +8,7 @@ from typing import Any
 
 from csp.decorators import csp_update
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -35,6 +35,8 @@ class DeskSite(UnfoldAdminSite):
                 return redirect_to_login(request.get_full_path(), reverse("login"))
             if not self.has_permission(request):
                 raise PermissionDenied
+            if "%00" in request.META["QUERY_STRING"]:  # PostgreSQL's text has no such character
+                raise BadRequest("A query holds no NUL character.")
             response: HttpResponseBase = inner(request, *args, **options)
             return response
 

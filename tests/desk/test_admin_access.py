@@ -229,6 +229,18 @@ def test_the_sidebar_links_to_what_one_may_open_and_nothing_else(
         assert {url(model, "changelist") for model in expected} <= set(links)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "devices/device/?type=%00",
+        "readings/series/?kind__exact=a%00b",
+        "autocomplete/?app_label=houses&model_name=membership&field_name=user&term=%00",
+    ],
+)
+def test_a_query_that_no_column_can_hold_is_a_bad_request(admin: User, as_user: AsUser, query: str) -> None:
+    assert as_user(admin).get(f"/admin/{query}").status_code == 400
+
+
 def test_nobody_may_delete_houses_or_people(admin: User, house_a: House, bob: User, as_user: AsUser) -> None:
     client = as_user(admin)
     for thing in (house_a, bob):
