@@ -4,14 +4,26 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from collectors import drivers
 from collectors.__main__ import main
-from collectors.check.stage import deviations
+from collectors.check import cli
+from collectors.check.proxy import Proxy
+from collectors.check.stage import Stage, deviations
+from collectors.check.suite import CASES
+from collectors.simulation import simulator
+from collectors.simulation.world import World
 
 ROOT = Path(__file__).parents[2]
+
+
+def simulated(kind: str) -> dict[str, Any]:
+    """The settings for the simulator of a kind."""
+    with simulator(kind, World(1, 1_790_000_000_000)) as device:
+        return device.config
 
 
 @pytest.mark.parametrize("command", [[], ["agent"], ["simulate"], ["check"]])
@@ -54,9 +66,24 @@ class TestSimulate:
 
 class TestCheck:
     @pytest.mark.parametrize("kind", drivers.kinds())
-    def test_every_kind_keeps_to_its_declaration(self, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_shows_the_values_and_what_the_suite_found(
+        self, kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cli, "CASES", ["declared fields", "secrets"])
         assert main(["check", kind]) == 0
-        assert capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert all(field in out for field in Stage(kind, Proxy(1), simulated(kind)).declared())
+        assert "ok      declared fields\nok      secrets\n" in out
+
+    def test_a_case_that_fails_is_told_and_the_others_are_still_tried(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cli, "examine", lambda _, case: "It fell over." if case == "429" else None)
+        assert main(["check", "egauge"]) == 1
+        shown = capsys.readouterr()
+        assert "FAILED  429: It fell over." in shown.out
+        assert "ok      redirect" in shown.out
+        assert f"1 of {len(CASES)} cases failed." in shown.err
 
     @pytest.mark.parametrize(
         ("content", "says"),

@@ -97,7 +97,8 @@ def values(result: drivers.ReadResult) -> dict[str, drivers.Value]:
 
 
 def warnings(result: drivers.ReadResult) -> list[str]:
-    return [event.data["data"] for event in result.events]
+    """What begins to be wrong; what is over is left out."""
+    return [event.data["data"] for event in result.events if not event.data.get("cleared")]
 
 
 class TestReading:

@@ -74,6 +74,27 @@ class TestAt:
             world.at(START - 1)
 
 
+class TestVisits:
+    def test_power_flows_into_the_car_while_it_is_there(self, world: World) -> None:
+        visits = world.visits(START, START + 10 * DAY)
+        assert len(visits) >= 5
+        for t in range(START, START + 10 * DAY, 300_000):
+            there = any(v.arrival * 1000 <= t < v.departure * 1000 for v in visits)
+            assert there or world.at(t).ev == 0
+
+    def test_they_follow_each_other(self, world: World) -> None:
+        visits = world.visits(START, START + 10 * DAY)
+        moments = [t for v in visits for t in (v.arrival, v.charging.start, v.charging.end, v.departure)]
+        assert moments == sorted(set(moments))
+
+    def test_one_is_found_from_any_moment_of_it_and_from_none_beside(self, world: World) -> None:
+        (visit, *_) = world.visits(START, START + 5 * DAY)
+        first, after = visit.arrival * 1000, visit.departure * 1000
+        for t in (first, (first + after) // 2, after - 1):
+            assert world.visits(t, t + 1) == [visit]
+        assert world.visits(first - 1, first) == world.visits(after, after + 1) == []
+
+
 class TestEnergy:
     @pytest.mark.parametrize("start", [START + 5 * HOUR + 250, START + 9 * DAY - 20 * MINUTE])
     def test_it_is_the_integral_of_what_is_seen(self, world: World, start: int) -> None:
