@@ -15,7 +15,7 @@ from apps.readings.models import Tail
 from tests.devices.conftest import NOW_MS, Agent, Reader
 from tests.fuzzing import examples
 
-pytestmark = pytest.mark.usefixtures("egauge", "noon")
+pytestmark = pytest.mark.usefixtures("egauge", "noon", "unthrottled")
 
 # The database is shared by the examples of a test: each may add to it, none relies on its being empty.
 many = settings(
@@ -57,6 +57,12 @@ envelopes = st.fixed_dictionaries(
 )
 
 ANSWERS = {200, 400, 413}
+
+
+@pytest.fixture
+def unthrottled(settings: Any) -> None:
+    """All the uploads of a test come within one minute of its frozen clock."""
+    settings.EDGE_REQUESTS_PER_MINUTE = 10**9
 
 
 @settings(many, max_examples=examples(500, nightly=5_000))
