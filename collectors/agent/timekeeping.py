@@ -75,10 +75,12 @@ class Timekeeper:
     def learn(self, date: str | None) -> None:
         """Take the ``Date`` of an answer that has just come from the server."""
         basis, server = self._basis(), self._server_basis(date)
-        if server is not None:
-            self._booted = basis if abs(server - basis) <= FAR_MS else server
-        elif self.wall() >= OLDEST_MS:
+        believed = self.wall() >= OLDEST_MS if server is None else abs(server - basis) <= FAR_MS
+        if believed:
             self._booted = basis
+        # The header is good to a second: following each of its answers would shuffle the stamps.
+        elif server is not None and (self._booted is None or abs(server - self._booted) > STEPPED_MS):
+            self._booted = server
 
     def _basis(self) -> int:
         return round((self._clock() - self._since_boot()) * 1000)

@@ -12,7 +12,7 @@ class Faults:
         self._known: Mapping[str, str] = {}
 
     def news(self, faults: Mapping[str, str], timestamp: int) -> list[Event]:
-        """WARNING events (at ``timestamp``, ms) for the parts whose text changed: what is so, what is over."""
+        """WARNING events (at ``timestamp``, ms) for parts whose text changed: begun, and over."""
         known, self._known = self._known, dict(faults)
         begun = [warning(timestamp, text) for part, text in faults.items() if known.get(part) != text]
         over = [cleared(timestamp, text) for part, text in known.items() if faults.get(part) != text]

@@ -50,6 +50,17 @@ class Desk:
     def bundle(self) -> dict[str, str]:
         return {"house": "demo", "url": self.url, "key": KEY}
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody listens at the address meanwhile."""
+        port = self.server.server_port
+        self.server.shutdown()
+        self.server.server_close()
+        yield
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=[0.02], daemon=True).start()
+
     def configure(self, *devices: dict[str, Any]) -> None:
         self.devices, self.version = list(devices), self.version + 1
 

@@ -2,10 +2,13 @@
 
 import json
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,8 @@ def run(desk: Desk, tmp_path: Path) -> Iterator[Run]:
     bundle.write_text(json.dumps(desk.bundle))
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "collectors", "agent", "--bundle", str(bundle), *options]
+    def begin(*options: str, program: Sequence[str] = ("-m", "collectors")) -> subprocess.Popen[str]:
+        command = [sys.executable, *program, "agent", "--bundle", str(bundle), *options]
         pace = ["--config", "0.2", "--heartbeat", "0.5", "--longest-pause", "0.2", "--timeout", "2"]
         with (tmp_path / "agent.log").open("a") as log:
             started.append(subprocess.Popen([*command, *pace], cwd=ROOT, stderr=log, text=True))
@@ -93,6 +96,74 @@ def test_without_a_server_it_still_reads_what_it_read_before(
     run()
     wait_until(lambda: desk.spooled[-1] >= 2)
     assert len(desk.uploads) == before
+
+
+def test_it_starts_without_any_network_and_waits_for_one(
+    desk: Desk, run: Run, meter: Simulator, tmp_path: Path
+) -> None:
+    desk.configure(device(meter))
+    with desk.away():
+        process = run()
+        wait_until(lambda: "cannot be renewed: no connection" in log(tmp_path))
+        assert process.poll() is None
+    wait_until(lambda: desk.readings("egauge"), seconds=15)
+    assert "Traceback" not in log(tmp_path)
+
+
+AS_IF_1970 = """if True:
+    import sys, time
+    monotonic = time.monotonic
+    time.time = lambda: 5.0 + monotonic() % 1_000
+    from collectors.__main__ import main
+    sys.exit(main())
+"""
+
+
+def test_with_a_clock_that_was_never_set_readings_are_stamped_by_the_servers(
+    desk: Desk, run: Run, meter: Simulator, tmp_path: Path
+) -> None:
+    desk.configure(device(meter))
+    process = run()
+    wait_until(lambda: desk.readings("egauge"))
+    process.send_signal(signal.SIGTERM)
+    process.wait(10)
+    desk.uploads.clear()
+    begun = time.time()
+    with desk.away():  # as after a power cut
+        run(program=("-c", AS_IF_1970))
+        wait_until(lambda: rows_in_spool(tmp_path) >= 3)
+    wait_until(lambda: len(desk.readings("egauge")) >= 5)
+    stamps = [timestamp / 1000 for timestamp, _ in desk.readings("egauge")]
+    assert stamps == sorted(stamps)
+    assert begun - 2 <= stamps[0]
+    assert stamps[-1] <= time.time() + 2
+    assert desk.uploads[-1]["agent"]["sent_at"] < 2_000_000
+
+
+def rows_in_spool(tmp_path: Path) -> int:
+    spool = f"file:{tmp_path}/bundle.state/spool.sqlite3?mode=ro"
+    with closing(sqlite3.connect(spool, uri=True)) as db:
+        return int(db.execute("SELECT count(*) FROM entry").fetchone()[0])
+
+
+def test_a_damaged_spool_is_no_reason_to_stop(desk: Desk, run: Run, meter: Simulator, tmp_path: Path) -> None:
+    state = tmp_path / "bundle.state"
+    state.mkdir()
+    (state / "spool.sqlite3").write_bytes(b"nonsense" * 1_000)
+    desk.configure(device(meter))
+    run()
+    wait_until(lambda: desk.readings("egauge"))
+    assert (state / "spool.sqlite3.damaged").exists()
+    (event,) = desk.events()
+    assert "damaged" in event["data"]["data"]
+
+
+def test_a_spool_that_cannot_be_opened_ends_it_with_a_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bundle.state" / "spool.sqlite3-wal").mkdir(parents=True)
+    (tmp_path / "bundle.state" / "spool.sqlite3").mkdir()
+    assert run().wait(10) == 1
+    assert "cannot be used" in log(tmp_path)
+    assert "Traceback" not in log(tmp_path)
 
 
 def test_files_are_nobody_elses(desk: Desk, run: Run, meter: Simulator, tmp_path: Path) -> None:

@@ -58,6 +58,19 @@ def test_a_clock_that_is_far_off_is_corrected_but_told_as_it_is(wall: float) -> 
     assert machine.keeper.now() == stamp.timestamp
 
 
+def test_the_seconds_of_the_servers_dates_do_not_shuffle_stamps() -> None:
+    machine = Machine(5.0)
+    stamps = []
+    for _ in range(40):
+        machine.true += 0.3
+        machine.keeper.learn(machine.server_date())
+        stamps.append(machine.stamp().timestamp)
+    assert {later - earlier for earlier, later in pairwise(stamps)} <= {299, 300, 301}
+    machine.true += 7_200
+    machine.keeper.learn(formatdate(machine.true + 60, usegmt=True))
+    assert machine.keeper.now() == pytest.approx(ms(machine.true + 60), abs=1_000)
+
+
 def test_a_clock_that_is_set_later_moves_no_stamp_back() -> None:
     machine = Machine(NOON - 86_400)
     machine.keeper.learn(machine.server_date())
