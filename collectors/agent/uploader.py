@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -125,7 +125,7 @@ class Uploader(threading.Thread):
             spoilt = [entry for entry in entries if not is_whole(entry.row)]
             self._spool.settle(spoilt, [("spoilt", entry.row.body) for entry in spoilt])
         sent = upload(whole) | {"agent": self._about()}
-        sent["events"] += [_lost(loss)] if loss else []
+        sent["events"] += _lost(loss) if loss else []
         self._judge(self._client.upload(msgspec.json.encode(sent)), whole, sent, loss)
 
     def _about(self) -> dict[str, Any]:
@@ -195,10 +195,17 @@ class Uploader(threading.Thread):
         self._stopping.wait(max(asked, self._backoff.pause()))
 
 
-def _lost(loss: Loss) -> dict[str, Any]:
-    """The event of rows that gave way; the same until it has arrived, so that it is stored once."""
+def _lost(loss: Loss) -> list[dict[str, Any]]:
+    """The event of rows that gave way, and a warning of it; the same until they have arrived: stored once."""
     data = {"count": loss.rows, "from": loss.first, "to": loss.last}
-    return event_part(AGENT, loss.told, EventBody("SPOOL_LOST", data))
+    span = f", read from {_text(loss.first)} to {_text(loss.last)}" if loss.first and loss.last else ""
+    warning = {"data": f"The spool was full: its oldest {loss.rows} rows{span}, are lost."}
+    bodies = (EventBody("SPOOL_LOST", data), EventBody("WARNING", warning))
+    return [event_part(AGENT, loss.told, body) for body in bodies]
+
+
+def _text(stamp: int) -> str:
+    return f"{datetime.fromtimestamp(stamp / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def read_stored(answer: Answer) -> Stored:

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from apps.alerts import device_warnings
+from apps.alerts.models import Alert
 from apps.devices import chart
 from apps.devices.models import Device, Event
 from apps.devices.mutations import create_device
@@ -201,4 +204,7 @@ def test_beyond_the_bound_exactly_the_oldest_are_missing_and_an_event_says_how_m
     (event,) = Event.objects.filter(type="SPOOL_LOST")
     assert event.source is None
     assert event.data["count"] == len(missing)
+    device_warnings.take_in(since=None, now=timezone.now())
+    (alert,) = Alert.objects.filter(source=None)
+    assert f"its oldest {len(missing)} rows" in alert.evidence["text"]
     assert stamps[missing[0] - 1] < event.data["from"] < event.data["to"] < stamps[missing[-1] + 1]
