@@ -26,7 +26,7 @@ from collectors.simulation.waves import waves
 
 DAY_S = 86_400
 STEP_S = 60
-KEPT_DAYS = 4
+KEPT_DAYS = 32
 
 
 class State(NamedTuple):
