@@ -14,8 +14,8 @@ from apps.readings.samples import Samples, Stamps, Values
 
 LENGTH = "_length"  # the reserved field: ms covered before a stamp
 
-# How much is in memory at once, whatever the range: two months of one series, a day of 62.
-SERIES_DAYS = 62
+# How much is in memory at once, whatever the range: four months of one series, one month of four.
+SERIES_DAYS = 124
 
 
 @dataclass(frozen=True, eq=False)
