@@ -63,6 +63,7 @@ class Alert(models.Model):
     )
     fine_since = models.DateTimeField(null=True, editable=False, help_text="The fault is over, for now.")
     cleared_at = models.DateTimeField("cleared", null=True, editable=False)
+    mailed_at = models.DateTimeField("mailed", null=True, editable=False)
     evidence = models.JSONField(default=dict, editable=False)
 
     objects: ClassVar[AlertQuerySet] = AlertQuerySet.as_manager()  # type: ignore[assignment]
@@ -137,6 +138,17 @@ class Evaluation(models.Model):
 
     def __str__(self) -> str:
         return f"Evaluated at {self.at}"
+
+
+class MailWish(models.Model):
+    """Somebody wants mails about the alerts of their houses."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="alert_mails"
+    )
+
+    def __str__(self) -> str:
+        return f"Mails to {self.user}"
 
 
 class MaintenanceQuerySet(models.QuerySet["Maintenance"]):
