@@ -41,7 +41,7 @@ class RoleField:
     """A field with a role. Value × `factor` follows the house's convention.
 
     That is kW, battery positive when discharging, grid positive when importing, everything else ≥ 0; for
-    `soc` it is per cent. `source` is the source's name, `cadence` the seconds between its readings.
+    `soc` it is per cent. `source` is what people call the source, `cadence` the seconds between its readings.
     """
 
     role: str
@@ -75,7 +75,7 @@ def _of_device(device: Device) -> Iterable[RoleField]:
         RoleField(
             role=field.role,
             source_id=device.source_id,
-            source=device.source.name,
+            source=str(device.source),
             field=field.name,
             unit=field.unit,
             factor=field.factor,

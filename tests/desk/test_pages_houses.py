@@ -226,6 +226,16 @@ def test_cards_show_powers_directions_and_ages(
     assert "Grid 0.80 kW exporting 4 s ago" in text
 
 
+def test_a_silent_device_is_called_what_people_call_it(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    config = {"ip": "192.0.2.8", "keys": ["A.Solar"]}
+    create_device(house=house_a, name="egauge2", type="egauge", label="Barn meter", config=config)
+    report(meter, Solar=3.2)
+
+    assert "Nothing from Barn meter" in text_of(as_user(bob).get(page(house_a)).content.decode())
+
+
 def test_before_the_first_reading_cards_say_so(
     bob: User, meter: Device, house_a: House, as_user: AsUser
 ) -> None:
