@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import sqlite3
 from pathlib import Path
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--insecure", action="store_true", help="allow plain HTTP to other machines")
     parser.add_argument(
         "--spool-bound",
-        type=positive,
+        type=rows,
         default=SPOOL_BOUND,
         metavar="ROWS",
         help="readings and events kept while the server is away; beyond them the oldest are lost and counted "
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--interval",
-        type=float,
+        type=seconds,
         metavar="SECONDS",
         help="seconds between two readings of every device (default: as configured)",
     )
@@ -45,16 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=float,
+            type=seconds,
             default=getattr(pace, name),
             metavar="SECONDS",
             help=f"seconds {help_text} (default: %(default)g)",
         )
 
 
-def positive(text: str) -> int:
+def rows(text: str) -> int:
     """A whole number above zero. Raises ValueError."""
     if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time that passes. Raises ValueError."""
+    if not 0 < (number := float(text)) < math.inf:
         raise ValueError
     return number
 

@@ -1,6 +1,7 @@
 """The pollers of a house: one per device, kept for as long as the device's configuration is the same."""
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
@@ -52,8 +53,9 @@ class Fleet:
         pollers = [*self._pollers.values(), *self._leaving.values()]
         for poller in pollers:
             poller.stop()
+        deadline = time.monotonic() + timeout
         for poller in pollers:
-            poller.join(timeout)
+            poller.join(max(0.0, deadline - time.monotonic()))
         self._pollers.clear()
         return not any(poller.is_alive() for poller in pollers)
 
@@ -78,9 +80,14 @@ class Fleet:
     def _start(self, device: Device, faults: list[Fault]) -> None:
         try:
             reader = Reader(device, self._spool.recall, self._timekeeper)
-        except ConfigError as error:
-            faults.append(Fault(device=device.name, message=str(error)))
-            log.warning("%s cannot be read: %s", device.name, error)
+        except Exception as error:  # one broken driver must not keep the others from being read
+            text = (
+                str(error)
+                if isinstance(error, ConfigError)
+                else f"its driver is broken: {type(error).__name__}"
+            )
+            faults.append(Fault(device=device.name, message=text))
+            log.warning("%s cannot be read: %s", device.name, text)
             return
         if reader.fault:  # it is polled all the same: what is missing may come
             faults.append(Fault(device=device.name, message=reader.fault))

@@ -1,6 +1,6 @@
 """From what drivers return to rows of the spool, and from rows to uploads in columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -101,10 +101,15 @@ def _batch(source: str, names: Sequence[str], readings: Sequence[tuple[int, Read
     return batch
 
 
-def refused_part(sent: Mapping[str, Any], refusal: Mapping[str, Any]) -> bytes:
-    """What of an upload a refusal speaks of, with the refusal, as JSON."""
-    source = refusal.get("source")
-    parts = {
-        name: [part for part in sent[name] if part.get("source") == source] for name in ("batches", "events")
-    }
-    return msgspec.json.encode({"refused": refusal, **parts})
+def refused_parts(
+    sent: Mapping[str, Any], refused: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, bytes]]:
+    """What of an upload was refused, source by source: the reasons, and the refusals with it as JSON."""
+    for source in dict.fromkeys(refusal.get("source") for refusal in refused):
+        own = [refusal for refusal in refused if refusal.get("source") == source]
+        parts = {
+            name: [part for part in sent[name] if part.get("source") == source]
+            for name in ("batches", "events")
+        }
+        reasons = dict.fromkeys(str(refusal.get("code")) for refusal in own)
+        yield " ".join(reasons), msgspec.json.encode({"refused": own, **parts})

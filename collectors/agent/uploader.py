@@ -15,7 +15,7 @@ import msgspec
 from collectors import __version__, drivers
 from collectors.agent.client import Client
 from collectors.agent.refusals import AGENT, Refusals
-from collectors.agent.rows import EventBody, event_part, event_row, is_whole, refused_part, upload
+from collectors.agent.rows import EventBody, event_part, event_row, is_whole, refused_parts, upload
 from collectors.agent.spool import Entry, Loss, Spool
 from collectors.agent.timekeeping import Timekeeper
 from collectors.agent.trouble import Backoff, Trouble
@@ -155,8 +155,7 @@ class Uploader(threading.Thread):
     def _settle(
         self, stored: Stored, entries: Sequence[Entry], sent: dict[str, Any], loss: Loss | None
     ) -> None:
-        letters = [(str(refusal.get("code")), refused_part(sent, refusal)) for refusal in stored.refused]
-        self._spool.settle(entries, letters, loss)
+        self._spool.settle(entries, refused_parts(sent, stored.refused), loss)
         self._rows = min(MOST_ROWS, self._rows * 2)
         if news := self._refusals.news(stored.refused, self._timekeeper.now()):
             self._spool.add(news, {Refusals.KEY: self._refusals.kept()})

@@ -31,10 +31,10 @@ def run(desk: Desk, tmp_path: Path) -> Iterator[Run]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(*options: str, program: Sequence[str] = ("-m", "collectors")) -> subprocess.Popen[str]:
-        command = [sys.executable, *program, "agent", "--bundle", str(bundle), *options]
+        command = [sys.executable, *program, "agent", "--bundle", str(bundle)]
         pace = ["--config", "0.2", "--heartbeat", "0.5", "--longest-pause", "0.2", "--timeout", "2"]
         with (tmp_path / "agent.log").open("a") as log:
-            started.append(subprocess.Popen([*command, *pace], cwd=ROOT, stderr=log, text=True))
+            started.append(subprocess.Popen([*command, *pace, *options], cwd=ROOT, stderr=log, text=True))
         return started[-1]
 
     yield begin
@@ -164,6 +164,14 @@ def test_a_spool_that_cannot_be_opened_ends_it_with_a_sentence(run: Run, tmp_pat
     assert run().wait(10) == 1
     assert "cannot be used" in log(tmp_path)
     assert "Traceback" not in log(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "option", [("--interval", "0"), ("--timeout", "nan"), ("--heartbeat", "-1"), ("--spool-bound", "0")]
+)
+def test_an_option_that_makes_no_sense_is_told(run: Run, tmp_path: Path, option: tuple[str, str]) -> None:
+    assert run(*option).wait(10) == 2
+    assert f"argument {option[0]}: invalid" in log(tmp_path)
 
 
 def test_files_are_nobody_elses(desk: Desk, run: Run, meter: Simulator, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -257,6 +258,16 @@ class TestFleet:
         assert [fault["device"] for fault in faults] == ["c", "d", "?", "f", "a", "b", "g"]
         assert all(fault["message"] for fault in faults)
         wait_until(lambda: rows(spool, "f"))
+
+    def test_a_broken_driver_is_its_devices_fault_alone(
+        self, fleet: Fleet, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "collectors.drivers.broken", None)
+        monkeypatch.setattr("collectors.drivers.registry.kinds", lambda: ["broken", "toy"])
+        (fault,) = fleet.apply([{**entry("a"), "type": "broken"}, entry("b")])
+        assert fault["device"] == "a"
+        assert "its driver is broken" in fault["message"]
+        wait_until(lambda: rows(spool, "b"))
 
     def test_a_device_that_was_mended_is_read(self, fleet: Fleet, spool: Spool) -> None:
         assert fleet.apply([entry(colour="red")])

@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from collectors.agent.rows import event_row, reading_row, upload
+from collectors.agent.rows import event_row, reading_row, refused_parts, upload
 from collectors.agent.spool import Entry, Row
 from collectors.agent.states import States
 from collectors.drivers import Event, Reading
@@ -49,3 +49,23 @@ def test_events_travel_with_the_readings() -> None:
         "batches": [],
         "events": [{"source": "a", "timestamp": 9, "type": "EV_START_CHARGING", "data": {}}],
     }
+
+
+def test_an_event_of_the_agent_itself_names_no_source() -> None:
+    (event,) = upload(entries(event_row("", Event(9, "WARNING", {"data": "hot"}))))["events"]
+    assert event == {"timestamp": 9, "type": "WARNING", "data": {"data": "hot"}}
+
+
+def test_what_was_refused_is_kept_once_for_each_source_however_many_refusals() -> None:
+    own = event_row("", Event(9, "WARNING", {"data": "hot"}))
+    sent = upload(entries(*rows({"x": 1, "y": 2}), *rows({"x": 5}, source="b"), own))
+    refused: list[dict[str, Any]] = [
+        {"source": "a", "field": "x", "code": "bad_name"},
+        {"source": "a", "field": "y", "code": "bad_name"},
+        {"source": "a", "code": "sealed"},
+        {"source": None, "code": "disabled_source"},
+    ]
+    found = [(reasons, json.loads(letter)) for reasons, letter in refused_parts(sent, refused)]
+    assert [reasons for reasons, _ in found] == ["bad_name sealed", "disabled_source"]
+    assert found[0][1] == {"refused": refused[:3], "batches": sent["batches"][:1], "events": []}
+    assert found[1][1] == {"refused": refused[3:], "batches": [], "events": sent["events"]}

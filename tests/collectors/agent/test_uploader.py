@@ -323,7 +323,7 @@ class TestRefusal:
             spool.add([reading(100 + n)])
             wait_until(lambda: not len(spool))
         letters = [json.loads(body) for _, body in spool.dead()]
-        assert letters[0]["refused"] == desk.refused[0]
+        assert letters[0]["refused"] == desk.refused
         assert letters[1]["batches"][0]["source"] == "old"
         assert caplog.text.count("disabled_source") == 1
 
