@@ -102,7 +102,9 @@ COLUMNS: dict[str, Callable[[State], float]] = {
     "status.RSOC": lambda house: float(round(house.soc)),
     "status.Consumption_W": lambda house: float(round((house.load + house.ev) * 1000)),
     "status.Production_W": lambda house: float(round(house.solar * 1000)),
-    "status.GridFeedIn_W": lambda house: float(round(-house.grid * 1000)),
+    "status.GridFeedIn_W": lambda house: float(
+        round(house.solar * 1000) + round(house.battery * 1000) - round((house.load + house.ev) * 1000)
+    ),
     "status.Uac": lambda house: float(round(house.l1_voltage)),
     "status.Fac": lambda house: round(house.frequency, 3),
 }
