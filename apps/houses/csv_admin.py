@@ -33,8 +33,6 @@ class CsvAdmin(ScopedAdmin):
     csv_help: ClassVar[str]
     actions_list: ClassVar[list[str]] = ["export_csv", "import_csv"]
     # Followed as a link, Import shows a form; only its POST, with a token, changes anything.
-    reading_actions = frozenset({"export_csv", "import_csv"})
-    # Nothing changes when their pages are opened: a file comes in by POST.
     reading_actions: ClassVar[frozenset[str]] = frozenset({"export_csv", "import_csv"})
 
     def has_import_permission(self, request: HttpRequest) -> bool:
