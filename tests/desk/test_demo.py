@@ -99,13 +99,13 @@ class TestSeed:
             assert {name for name in held if not name.startswith("_")} == declared
 
     def test_each_role_is_measured_by_one_device(self, house: House) -> None:
-        assert {(field.role, field.source) for field in role_fields(house)} == {
-            ("solar", "egauge"),
-            ("grid", "egauge"),
-            ("load", "egauge"),
-            ("ev", "powerflex"),
-            ("battery", "sonnen"),
-            ("soc", "sonnen"),
+        assert {(field.role, field.field) for field in role_fields(house)} == {
+            ("solar", "A.Solar"),
+            ("grid", "A.GridPower"),
+            ("load", "A.Load"),
+            ("ev", "power"),
+            ("battery", "status.Pac_total_W"),
+            ("soc", "battery.battery_status.relativestateofcharge"),
         }
         assert len(role_fields(house)) == 6
 
