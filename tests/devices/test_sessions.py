@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.accounts.models import User
 from apps.devices.models import ChargingSession, Device, Event
 from apps.devices.mutations import create_device
 from apps.devices.sessions import Report, Session, join, recompute
 from apps.houses.models import House
 from tests.devices.conftest import CONFIG, NOW_MS, Agent
+from tests.people import AsUser
 from tests.readings.threads import at_once
 
 MINUTE = 60_000
@@ -176,3 +179,14 @@ def test_a_start_and_an_end_that_arrive_at_once_are_joined(house_a: House, agent
             lambda stamp=stamp: agent.upload(events=[event("END", stamp + 50, duration=50)]),  # type: ignore[misc]
         )
     assert [(one[0], one[1]) for one in found()] == [(stamp, stamp + 50) for stamp in stamps]
+
+
+@pytest.mark.usefixtures("noon")
+def test_operators_see_when_a_car_charged_and_how_much(
+    agent: Agent, egauge: Device, alice: User, as_user: AsUser
+) -> None:
+    duration = 95 * MINUTE
+    agent.upload(events=[event("END", NOW_MS, duration=duration, energy=7_250_000)])
+    page = as_user(alice).get(reverse("admin:devices_chargingsession_changelist")).content.decode()
+    for text in ("2026-06-01 10:25:00 UTC", "2026-06-01 12:00:00 UTC", "1:35 h", "7.25 kWh"):
+        assert text in page
