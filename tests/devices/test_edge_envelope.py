@@ -82,6 +82,7 @@ def test_another_encoding_is_malformed(agent: Agent) -> None:
         gzip.compress(b'{"batches": []}')[:-8] + b"12345678",
         zlib.compress(b'{"batches": []}'),
     ],
+    ids=["empty", "text", "cut", "garbage after", "wrong checksum", "zlib"],
 )
 def test_a_damaged_gzip_body_is_malformed(agent: Agent, body: bytes) -> None:
     assert error(agent.zipped(body)) == (400, "malformed")
