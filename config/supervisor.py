@@ -126,7 +126,8 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal's Ctrl-C reaches us alone
-            preexec_fn=die_with_parent(signal.SIGTERM),
+            # Once we are gone nobody would end a child that is slow to heed SIGTERM.
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
         arguments = (running.process.stdout, running.prefix)
         running.relay = threading.Thread(target=self._relay, args=arguments, daemon=True)
