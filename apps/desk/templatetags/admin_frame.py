@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django import template
 from django.db.models import Model
 from django.db.models.options import Options
+from django.template import Library
 from django.template.context import Context
 from django.urls import reverse
 from django.utils.text import capfirst
 
 from apps.desk.titles import title_of
 
-register = template.Library()
+register = Library()
 
 # The pages below an object's own, by the last word of their names.
 BELOW = {"history": "History", "delete": "Delete", "simple_history": "Earlier version"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django import template
+from django.template import Library
 from django.template.context import Context
 
 from apps.houses.models import House
 
-register = template.Library()
+register = Library()
 
 
 @register.simple_tag(takes_context=True)
