@@ -35,6 +35,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_filter = ["state", "kind", ("house", VisibleFilter)]
     list_select_related = ["house", "source"]
     search_fields = ["source__name", "source__label", "house__name", "house__label", "key"]
+    when_empty = "All is well: devices, agents and data are looked at every minute."
     fields = [
         "what",
         "advice",
@@ -119,4 +120,5 @@ class MaintenanceAdmin(ScopedAdmin):
     list_filter = [("house", VisibleFilter)]
     list_select_related = ["house"]
     search_fields = ["reason", "house__name", "house__label"]
-    fields = ["house", "reason", ("starts_at", "ends_at")]
+    fields = ["house", "reason", "starts_at", "ends_at"]
+    when_empty = "While a house is worked on, its alerts are recorded but neither shown nor mailed."
