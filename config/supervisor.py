@@ -60,6 +60,7 @@ class Supervisor:
         self._output = output or sys.stdout
         self._lock = threading.Lock()
         self._status: int | None = None
+        self._children_are_heard = True
         width = max((len(child.name) for child in children), default=0)
         self._running = [
             _Running(child, self._prefix(index, child.name.ljust(width)))
@@ -75,6 +76,7 @@ class Supervisor:
     ) -> int:
         """Run the children until a signal, a child that keeps dying, or a reason of `broken`; then stop all.
 
+        A reason is the last line: what the children say after it is about that same loss, and is dropped.
         Prints `announce` once `ready()` is true. Returns 143 after SIGTERM, 130 after Ctrl-C, 129 when the
         terminal was closed, else 1.
         """
@@ -82,7 +84,7 @@ class Supervisor:
             try:
                 while self._status is None:
                     self._tick(broken)
-                    if announce and (ready is None or ready()):
+                    if self._status is None and announce and (ready is None or ready()):
                         self.say(announce)
                         announce = ""
                     time.sleep(_TICK)
@@ -93,11 +95,14 @@ class Supervisor:
     def say(self, text: str, prefix: str = "") -> None:
         """Write whole lines; what a closed terminal refuses is lost, and must not keep us from stopping."""
         with self._lock:
-            try:
-                self._output.writelines(f"{prefix}{line}\n" for line in text.splitlines())
-                self._output.flush()
-            except OSError:
-                self._fall_silent()
+            self._write(text, prefix)
+
+    def _write(self, text: str, prefix: str = "") -> None:
+        try:
+            self._output.writelines(f"{prefix}{line}\n" for line in text.splitlines())
+            self._output.flush()
+        except OSError:
+            self._fall_silent()
 
     def _fall_silent(self) -> None:
         """Send the rest nowhere: what stays buffered would fail at exit and change our status."""
@@ -113,8 +118,13 @@ class Supervisor:
                 self._start(running, now)
         reason = broken() if broken else None
         if reason and self._status is None:
-            self.say(reason)
-            self._status = 1
+            self._end_with(reason)
+
+    def _end_with(self, reason: str) -> None:
+        with self._lock:
+            self._write(reason)
+            self._children_are_heard = False
+        self._status = 1
 
     def _start(self, running: _Running, now: float) -> None:
         running.started = now
@@ -135,8 +145,10 @@ class Supervisor:
 
     def _relay(self, pipe: IO[bytes], prefix: str) -> None:
         with pipe:
-            for line in pipe:
-                self.say(line.decode(errors="replace").rstrip("\n"), prefix)
+            for line in pipe:  # to its end even when nobody hears it: a full pipe would block the child
+                with self._lock:
+                    if self._children_are_heard:
+                        self._write(line.decode(errors="replace").rstrip("\n"), prefix)
 
     def _bury(self, running: _Running, now: float) -> None:
         """Reap a dead child with what is left of its group, and decide when it starts again."""

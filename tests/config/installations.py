@@ -38,7 +38,7 @@ class Installation:
         return running.answers(self.url)
 
     def wait(self) -> int:
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=60)
         self._reader.join(timeout=5)
         return status
 

@@ -32,6 +32,16 @@ sys.exit(supervisor.run(children, announce="all up"))
 SLEEP = "import time; print('hello', flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('hello', flush=True); time.sleep(60)"
 WITH_HELPER = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}])"
+LAST_WORDS = """
+import signal, sys, time
+def complain(number, frame):
+    print('Traceback: the servers are gone', flush=True)
+    open('complained', 'w').close()
+    sys.exit()
+signal.signal(signal.SIGTERM, complain)
+print('hello', flush=True)
+time.sleep(60)
+"""
 DYING = "print('ouch', flush=True); raise SystemExit(3)"
 
 
@@ -170,6 +180,22 @@ def test_a_reason_to_end_is_said(folder: Path, capsys: pytest.CaptureFixture[str
     assert "The servers are gone.\n" in capsys.readouterr().out
 
 
+def test_after_a_reason_to_end_the_children_are_not_heard(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    child = Child("child", [sys.executable, "-c", LAST_WORDS], cwd=folder)
+    said: list[str] = []
+
+    def broken() -> str | None:
+        said.append(capsys.readouterr().out)
+        return "The servers are gone." if "child | hello" in "".join(said) else None
+
+    run([child], broken=broken)
+
+    assert (folder / "complained").exists()
+    assert capsys.readouterr().out == "The servers are gone.\n"
+
+
 def test_the_announcement_waits_until_all_is_ready(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = iter([False, False, True])
     rounds = iter([None, None, None, None, "enough"])
@@ -203,8 +229,12 @@ def test_children_get_their_own_environment_on_top_of_ours(
         "import os, time; print(os.environ['GREETING'], 'PATH' in os.environ, flush=True); time.sleep(60)"
     )
     child = Child("child", [sys.executable, "-c", source], env={"GREETING": "salut"}, cwd=folder)
-    deadline = time.monotonic() + 1.5
+    said: list[str] = []
 
-    run([child], broken=lambda: "over" if time.monotonic() > deadline else None)
+    def broken() -> str | None:
+        said.append(capfd.readouterr().out)
+        return "heard" if "salut" in "".join(said) else None
 
-    assert "child | salut True\n" in capfd.readouterr().out
+    run([child], broken=broken)
+
+    assert "child | salut True\n" in "".join(said)

@@ -94,23 +94,23 @@ def test_killed_children_come_back_and_a_second_up_is_refused(up: Installation) 
         kill(*pids)
 
     for name, pids in old.items():
-        assert wait_until(lambda n=name, p=pids: bool(up.children(*n.split()) - p), seconds=15)  # type: ignore[misc]
-    assert wait_until(up.answers, seconds=20)
+        assert wait_until(lambda n=name, p=pids: bool(up.children(*n.split()) - p), seconds=30)  # type: ignore[misc]
+    assert wait_until(up.answers, seconds=60)
 
 
 def test_a_killed_postgres_is_survived_and_a_killed_keeper_ends_all_in_a_sentence(up: Installation) -> None:
     services = Services.read(Layout(up.var))
 
     kill(services.postgres_pid)
-    assert wait_until(lambda: Services.read(Layout(up.var)).postgres_pid != services.postgres_pid, seconds=10)
-    assert wait_until(up.answers, seconds=20)
+    assert wait_until(lambda: Services.read(Layout(up.var)).postgres_pid != services.postgres_pid, seconds=30)
+    assert wait_until(up.answers, seconds=60)
 
     pids = family(up.process.pid)
     kill(services.keeper_pid)
     assert up.wait() == 1
     assert "The process that runs PostgreSQL and valkey ended" in up.output
     assert "Traceback" not in up.output.split("The process that runs")[1]
-    assert wait_until(lambda: all_gone(pids - {up.process.pid}), seconds=10)
+    assert wait_until(lambda: all_gone(pids - {up.process.pid}), seconds=30)
 
 
 def test_one_off_commands_share_the_servers_and_keep_them(up: Installation) -> None:
