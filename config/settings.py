@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "apps.readings",
     "apps.devices",
     "apps.alerts",
+    "apps.analytics",
     "apps.desk",
 ]
 
