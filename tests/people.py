@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from apps.accounts import throttles
 from apps.accounts.models import User
 from apps.accounts.roles import Role
 from apps.houses.models import House, Membership
@@ -27,6 +28,7 @@ def _light_settings(settings: Settings) -> None:
     """What makes tests quick and independent of each other, without changing what they test."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.AXES_ENABLED = False  # its own tests turn it on
+    throttles.forget()
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

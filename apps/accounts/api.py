@@ -9,7 +9,6 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from knox.auth import TokenAuthentication
 from knox.models import AuthToken
 from redis import RedisError
 from rest_framework import serializers
@@ -21,6 +20,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from apps.accounts import errors, lockout, mutations
+from apps.accounts.access import PersonToken
 from apps.accounts.models import User
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ class Credentials(serializers.Serializer[Any]):
 
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
+    name = serializers.CharField(
+        max_length=60, required=False, help_text="Which program it is for; shown beside it."
+    )
 
 
 class TokenAnswer(serializers.Serializer[Any]):
@@ -63,7 +66,7 @@ class LogInThrottle(SimpleRateThrottle):
 class TokenView(APIView):
     """Make and revoke API tokens."""
 
-    authentication_classes = [TokenAuthentication]
+    authentication_classes = [PersonToken]
     throttle_classes = [LogInThrottle]
 
     def get_permissions(self) -> list[BasePermission]:
@@ -84,9 +87,10 @@ class TokenView(APIView):
         """Send it as `Authorization: Token …`."""
         credentials = Credentials(data=request.data)
         credentials.is_valid(raise_exception=True)
+        name = credentials.validated_data.pop("name", "")
         user = _log_in(request, **credentials.validated_data)
         try:
-            token, text = mutations.issue_token(user=user, now=timezone.now())
+            token, text = mutations.issue_token(user=user, now=timezone.now(), name=name)
         except mutations.TooManyTokensError:
             return errors.answer(409, "too_many_tokens", "Revoke a token before making another.")
         return Response({"token": text, "expires_at": _ms(token)})
