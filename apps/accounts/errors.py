@@ -45,6 +45,11 @@ def answer(status: int, code: str, message: str, field: str | None = None) -> Re
     return Response(body(code, message, field), status=status)
 
 
+def refusal(field: str, code: str, message: str) -> exceptions.ValidationError:
+    """What to raise for a parameter that cannot be taken: a 400 of our shape."""
+    return exceptions.ValidationError({field: exceptions.ErrorDetail(message, code)})
+
+
 def handler(exception: Exception, context: dict[str, Any]) -> Response | None:
     """Give Django REST framework's own errors our shape, keeping status and headers."""
     exception = _as_api_exception(exception)

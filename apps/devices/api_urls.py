@@ -3,8 +3,10 @@
 from django.urls import URLPattern, URLResolver, path
 
 from apps.devices import api
+from apps.devices.events_api import EventsView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("houses/<int:house_id>/events/", EventsView.as_view()),
     path("edge/readings/", api.Readings.as_view(), name="edge_readings"),
     path("edge/config/", api.Config.as_view(), name="edge_config"),
     path("edge/config/ack/", api.ConfigAck.as_view(), name="edge_config_ack"),
