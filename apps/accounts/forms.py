@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth import forms as auth_forms
 from django.core.cache import cache
+from django.utils.translation import gettext_lazy as _
 from redis import RedisError
 
 from apps.accounts import links, mutations
@@ -75,3 +77,37 @@ class ChangePasswordForm(auth_forms.PasswordChangeForm):
     def save(self, commit: bool = True) -> User:
         mutations.set_password(user=self.user, password=self.cleaned_data["new_password1"])
         return self.user
+
+
+class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
+    """What I am called."""
+
+    class Meta:
+        model = User
+        fields = ["name"]
+        labels = {"name": _("Name")}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+    def save(self, commit: bool = True) -> User:
+        user: User = self.instance
+        mutations.update_user(user=user, by=user, name=self.cleaned_data["name"])
+        return user
+
+
+class TokenForm(forms.Form):
+    """A new API token: what it is for, and for how long."""
+
+    name = forms.CharField(
+        label=_("For which program"), max_length=60, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    days = forms.TypedChoiceField(
+        label=_("Works for"),
+        coerce=int,
+        initial=90,
+        choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))],
+    )
+
+    @property
+    def lasting(self) -> timedelta:
+        """How long the token works."""
+        return timedelta(days=self.cleaned_data["days"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -117,3 +118,15 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and permits_app(self.role, app_label)
+
+
+class TokenName(models.Model):
+    """What a person calls one of their API tokens: the program that uses it."""
+
+    token = models.OneToOneField(
+        settings.KNOX_TOKEN_MODEL, models.CASCADE, primary_key=True, related_name="label"
+    )
+    name = models.CharField(max_length=60)
+
+    def __str__(self) -> str:
+        return self.name

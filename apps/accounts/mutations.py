@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.db.models import Q
 from knox.models import AuthToken
 from knox.settings import knox_settings
 
-from apps.accounts.models import User
+from apps.accounts.models import TokenName, User
 from apps.accounts.roles import Role
 
 
@@ -58,13 +58,21 @@ def set_password(*, user: User, password: str) -> None:
     AuthToken.objects.filter(user=user).delete()
 
 
-def issue_token(*, user: User, now: datetime) -> tuple[AuthToken, str]:
-    """Make an API token; its text exists nowhere else. Raises TooManyTokensError."""
+@transaction.atomic
+def issue_token(
+    *, user: User, now: datetime, name: str = "", lasting: timedelta | None = None
+) -> tuple[AuthToken, str]:
+    """Make an API token that works for `lasting`, or for 90 days; its text exists nowhere else.
+
+    Raises TooManyTokensError.
+    """
     expired = Q(expiry__lte=now)
     user.auth_token_set.filter(expired).delete()  # type: ignore[attr-defined]
     if user.auth_token_set.count() >= knox_settings.TOKEN_LIMIT_PER_USER:  # type: ignore[attr-defined]
         raise TooManyTokensError
-    token, text = AuthToken.objects.create(user)
+    token, text = AuthToken.objects.create(user, expiry=lasting or knox_settings.TOKEN_TTL)
+    if name:
+        TokenName.objects.create(token=token, name=name)
     return token, text
 
 

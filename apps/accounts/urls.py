@@ -7,6 +7,8 @@ from apps.accounts import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.account, name="account"),
+    path("name/", views.rename, name="account_name"),
+    path("tokens/", views.make_token, name="token_make"),
     path("tokens/<slug:key>/revoke/", views.revoke_token, name="token_revoke"),
     path("login/", views.LogIn.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
