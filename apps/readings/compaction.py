@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from apps.readings import days, locks
+from apps.readings import days, locks, marks
 from apps.readings.arrivals import after, decode_rows, settle, touched
 from apps.readings.codec import Arrival, Tombstone
 from apps.readings.models import Source
@@ -37,7 +37,8 @@ ORDER BY min(id)
 def compact(source_id: int, day: int) -> bool:
     """Merge the tail of a source-day into its segments; False when another has the source's lock.
 
-    A series whose samples do not change is not written. Readings older than the seal are discarded.
+    A series whose samples do not change is not written, and only a day that changes is marked to be rolled
+    up. Readings older than the seal are discarded.
     """
     with transaction.atomic():
         if not locks.try_hold(source_id):
@@ -81,6 +82,8 @@ def _merge_tail(stored: days.StoredDay) -> frozenset[int]:
     series = touched(arrivals)
     before = {number: stored.samples(number) for number in series}
     changed = days.write(stored, settle(before, arrivals, series))
+    if changed:
+        marks.changed(stored.source_id, [stored.day])
     days.drop_tail(stored)
     return changed
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from django.db import transaction
 
-from apps.readings import days, locks
+from apps.readings import days, locks, marks
 from apps.readings import latest as newest_values
 from apps.readings.codec import Tombstone, encode_tombstone
 from apps.readings.latest import Newest
@@ -46,8 +46,8 @@ def replace_day(*, source_id: int, day: int, samples: Mapping[int, Samples]) -> 
     """Make a derived source hold exactly `samples` (by series id) on a UTC day; whether that changed it.
 
     Other series of the source are empty on that day afterwards. Unchanged days write nothing. A day that is
-    sealed as a whole stays as it is. Waits for the source's lock; `latest` follows. Raises ValueError for
-    stamps outside the day or out of order.
+    sealed as a whole stays as it is. Waits for the source's lock; `latest` follows, and a changed day is
+    marked to be rolled up. Raises ValueError for stamps outside the day or out of order.
     """
     for own in samples.values():
         _check(own, day)
@@ -59,6 +59,7 @@ def replace_day(*, source_id: int, day: int, samples: Mapping[int, Samples]) -> 
     changed = days.write(stored, contents)
     days.drop_tail(stored)
     if changed:
+        marks.changed(source_id, [day])
         _follow(source_id, {number: contents[number] for number in changed}, day)
     return bool(changed or stored.tail)
 

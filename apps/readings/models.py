@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -171,3 +172,120 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return f"Segment of series {self.series_id}, day {self.day}, revision {self.revision}"
+
+
+class Boundary(models.Model):
+    """What the days around it need to know of one series' UTC day with data; it outlives the readings.
+
+    A counter's `state` is that at the day's end, and its `increase` that of the advance which ends at the
+    first sample accepted on this day and began on an earlier one.
+    """
+
+    pk = models.CompositePrimaryKey("source_id", "series_id", "day")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    series = models.ForeignKey(
+        Series, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    day = models.IntegerField()
+    first_stamp = models.BigIntegerField()
+    first_value = models.FloatField()
+    first_length = models.FloatField(null=True, help_text="An interval's recorded length, ms.")
+    last_stamp = models.BigIntegerField()
+    last_value = models.FloatField()
+    state = models.JSONField(null=True)
+    advance_start = models.BigIntegerField(null=True)
+    advance_end = models.BigIntegerField(null=True)
+    increase = models.FloatField(null=True)
+
+    class Meta:
+        verbose_name_plural = "boundaries"
+
+    def __str__(self) -> str:
+        return f"Boundary of series {self.series_id}, day {self.day}"
+
+
+def _hours() -> ArrayField[list[float] | None, list[float] | None]:
+    """A column per local hour: NaN where an hour has none, null where the kind of series has none at all."""
+    return ArrayField(models.FloatField(), null=True)
+
+
+class Rollup(models.Model):
+    """One series over one local day of its house, as a whole and per local hour.
+
+    `covered` is in seconds, `integral` in unit·h, `increase` (of counters) in the unit. `starts` holds the
+    hours' bounds in ms, one more than there are hours: the day is [starts[0], starts[-1]).
+    """
+
+    pk = models.CompositePrimaryKey("source_id", "series_id", "day")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    series = models.ForeignKey(
+        Series, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    day = models.DateField()
+    count = models.IntegerField()
+    sum = models.FloatField(null=True)
+    min = models.FloatField(null=True)
+    max = models.FloatField(null=True)
+    first = models.FloatField(null=True)
+    last = models.FloatField(null=True)
+    covered = models.FloatField()
+    integral = models.FloatField(null=True)
+    increase = models.FloatField(null=True)
+    quality = models.IntegerField(default=0, help_text="Bits of `Quality`, of all hours together.")
+    starts = ArrayField(models.BigIntegerField())
+    hour_count = _hours()
+    hour_sum = _hours()
+    hour_min = _hours()
+    hour_max = _hours()
+    hour_first = _hours()
+    hour_last = _hours()
+    hour_covered = _hours()
+    hour_integral = _hours()
+    hour_increase = _hours()
+    hour_quality = _hours()
+
+    def __str__(self) -> str:
+        return f"Rollup of series {self.series_id}, {self.day}"
+
+
+class Dependency(models.Model):
+    """A derived source's UTC day reads `input` from `before` days earlier to `after` days later."""
+
+    pk = models.CompositePrimaryKey("source_id", "input_id")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    input = models.ForeignKey(Source, models.DO_NOTHING, related_name="+", db_constraint=False)
+    before = models.PositiveSmallIntegerField()
+    after = models.PositiveSmallIntegerField()
+
+    class Meta:
+        verbose_name_plural = "dependencies"
+
+    def __str__(self) -> str:
+        return f"Source {self.source_id} reads source {self.input_id}"
+
+
+class Invalidation(models.Model):
+    """A source-day to roll up again, and before that to compute again where `recompute` is set.
+
+    Each mark takes a new number; who did the work deletes the row only while it bears the number they read.
+    """
+
+    pk = models.CompositePrimaryKey("source_id", "day")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    day = models.IntegerField()
+    seq = models.BigIntegerField(help_text="From readings_invalidation_seq.")
+    recompute = models.BigIntegerField(
+        null=True, help_text="The number of the last mark that says inputs changed."
+    )
+    reason = models.CharField(max_length=40)
+
+    def __str__(self) -> str:
+        return f"Day {self.day} of source {self.source_id} is to be rolled up: {self.reason}"
