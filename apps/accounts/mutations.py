@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from knox.models import AuthToken
@@ -23,6 +24,10 @@ class Changes(TypedDict, total=False):
     is_active: bool
 
 
+OF_OTHERS = frozenset({"role", "is_active"})
+"""What an administrator may change of everybody but themselves."""
+
+
 class TooManyTokensError(Exception):
     """The person must revoke a token before they can have another."""
 
@@ -39,8 +44,11 @@ def create_user(*, by: User | None, email: str, name: str = "", role: str = Role
 def update_user(*, user: User, by: User | None, **changes: Unpack[Changes]) -> None:
     """Save `changes` to `user`. Raises ValidationError, also when no administrator would be left.
 
-    Who is made inactive loses their tokens: made active again, only a log-in opens anything.
+    Nobody changes their own role or deactivates themselves: a slip would lock them out. Who is made inactive
+    loses their tokens: made active again, only a log-in opens anything.
     """
+    if by is not None and by.pk == user.pk and OF_OTHERS & changes.keys():
+        raise ValidationError("Your own role and access only another administrator can change.")
     # Two administrators who demote each other at the same moment must not both succeed.
     list(User.objects.administrators().select_for_update().order_by("pk"))
     for field, value in changes.items():

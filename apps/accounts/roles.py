@@ -10,6 +10,14 @@ class Role(TextChoices):
     HOMEOWNER = "homeowner", "Homeowner"
 
 
+MEANINGS = {
+    Role.ADMINISTRATOR: "everything, people and all houses",
+    Role.OPERATOR: "adds houses, configures those they belong to, and answers alerts",
+    Role.ANALYST: "sees, computes with and exports the houses they belong to",
+    Role.HOMEOWNER: "sees the pages and reports of the houses they belong to",
+}
+"""What each role is for, in words."""
+
 STAFF = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
 
 # Django permission names, `app.verb_model`. An administrator needs no list; the two others have no admin.

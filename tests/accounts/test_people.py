@@ -90,14 +90,23 @@ def test_who_made_and_changed_a_person_is_on_record_without_the_password(admin: 
 @pytest.mark.parametrize("change", [{"role": Role.OPERATOR}, {"is_active": False}])
 def test_the_last_administrator_stays_one(admin: User, bob: User, change: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="last administrator"):
-        mutations.update_user(user=admin, by=admin, **change)  # type: ignore[arg-type]
+        mutations.update_user(user=admin, by=None, **change)  # type: ignore[arg-type]
     admin.refresh_from_db()
     assert admin.is_superuser
 
 
+@pytest.mark.parametrize("change", [{"role": Role.OPERATOR}, {"is_active": False}, {"role": "administrator"}])
+def test_nobody_changes_their_own_role_or_access(admin: User, change: dict[str, object]) -> None:
+    second = mutations.create_user(by=None, email="second@example.com", role=Role.ADMINISTRATOR)
+    with pytest.raises(ValidationError, match="only another administrator"):
+        mutations.update_user(user=admin, by=admin, **change)  # type: ignore[arg-type]
+    mutations.update_user(user=admin, by=second, **change)  # type: ignore[arg-type]
+    mutations.update_user(user=second, by=second, name="Second")
+
+
 def test_with_another_administrator_one_may_leave(admin: User) -> None:
     mutations.create_user(by=None, email="second@example.com", role=Role.ADMINISTRATOR)
-    mutations.update_user(user=admin, by=admin, role=Role.OPERATOR)
+    mutations.update_user(user=admin, by=None, role=Role.OPERATOR)
     admin.refresh_from_db()
     assert admin.role == Role.OPERATOR
 

@@ -9,12 +9,13 @@ from django.contrib.messages import get_messages
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from knox.models import AuthToken
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from apps.accounts.models import User
-from apps.accounts.roles import Role
+from apps.accounts.roles import MEANINGS, Role
 from apps.houses.models import House
-from tests.people import AsUser
+from tests.people import AsUser, person
 
 ADD = "/admin/accounts/user/add/"
 
@@ -115,8 +116,117 @@ def test_logging_in_is_no_edit(bob: User, client: Client) -> None:
     assert bob.history.count() == before
 
 
-def test_the_last_administrator_cannot_lock_everybody_out(desk: Client, admin: User) -> None:
-    response = desk.post(page(admin), form(email=admin.email, role=Role.OPERATOR, is_active="on"))
-    assert "The last administrator must stay one" in response.content.decode()
+def act(user: User, action: str) -> str:
+    return reverse(f"admin:accounts_user_{action}", args=[user.pk])
+
+
+def said(desk: Client, address: str) -> str:
+    """What the page says after the action is confirmed."""
+    return desk.post(address, {"_form_submitted": "on"}, follow=True).content.decode()
+
+
+def test_ones_own_role_is_shown_and_not_asked(desk: Client, admin: User) -> None:
+    person("second", Role.ADMINISTRATOR)
+    assert 'name="role"' not in desk.get(page(admin)).content.decode()
+    desk.post(page(admin), form(email=admin.email, name="Root", role=Role.OPERATOR, is_active=""))
     admin.refresh_from_db()
-    assert admin.role == Role.ADMINISTRATOR
+    assert (admin.name, admin.role, admin.is_active) == ("Root", Role.ADMINISTRATOR, True)
+
+
+def test_the_role_of_another_is_chosen_among_what_roles_are_for(desk: Client, bob: User) -> None:
+    text = desk.get(page(bob)).content.decode()
+    assert all(meaning in text for meaning in MEANINGS.values())
+    desk.post(page(bob), form(email=bob.email, name=bob.name, role=Role.OPERATOR))
+    bob.refresh_from_db()
+    assert bob.role == Role.OPERATOR
+
+
+def test_deactivating_asks_first_says_what_happens_and_ends_sessions_and_tokens(
+    desk: Client, bob: User, as_user: AsUser
+) -> None:
+    browser = as_user(bob)
+    AuthToken.objects.create(bob)
+    assert "logged out everywhere" in desk.get(act(bob, "deactivate")).content.decode()
+    assert browser.get("/").status_code == 200
+
+    assert "bob@example.com is deactivated" in said(desk, act(bob, "deactivate"))
+    assert browser.get("/").status_code == 302
+    assert not AuthToken.objects.exists()
+    bob.refresh_from_db()
+    assert (bob.is_active, bob.history.latest().is_active) == (False, False)
+
+
+def test_reactivated_one_sees_ones_houses_again(desk: Client, bob: User, as_user: AsUser) -> None:
+    said(desk, act(bob, "deactivate"))
+    assert "is active again" in said(desk, act(bob, "reactivate"))
+    assert "House A" in as_user(bob).get("/").content.decode()
+
+
+def test_nobody_deactivates_themselves_even_by_address(desk: Client, admin: User) -> None:
+    person("second", Role.ADMINISTRATOR)
+    assert act(admin, "deactivate") not in desk.get(page(admin)).content.decode()
+    assert "only another administrator" in said(desk, act(admin, "deactivate"))
+    admin.refresh_from_db()
+    assert admin.is_active
+
+
+def test_offered_is_what_makes_sense(desk: Client, bob: User) -> None:
+    def offered() -> list[str]:
+        text = desk.get(page(bob)).content.decode()
+        return [name for name in ("send_link", "deactivate", "reactivate") if act(bob, name) in text]
+
+    assert offered() == ["send_link", "deactivate"]
+    said(desk, act(bob, "deactivate"))
+    assert offered() == ["reactivate"]
+    said(desk, act(bob, "send_link"))
+    assert not mail.outbox
+
+
+def test_who_has_a_password_is_not_welcomed_again(desk: Client, bob: User) -> None:
+    said(desk, act(bob, "send_link"))
+    assert "set a new Wattdesk password" in mail.outbox[0].body
+    User.objects.filter(pk=bob.pk).update(password="!")
+    said(desk, act(bob, "send_link"))
+    assert "you have been given access" in mail.outbox[1].body
+
+
+class TestList:
+    """Who there is, with which role and houses, and who never came."""
+
+    @pytest.fixture(autouse=True)
+    def _people(self, admin: User, bob: User, house_b: House) -> None:
+        for number in range(4):
+            House.objects.create(name=f"mill-{number}").memberships.create(user=bob)
+        User.objects.create_user("nora@example.com", role=Role.ANALYST)
+        gone = person("gone", Role.OPERATOR, house_b)
+        User.objects.filter(pk=gone.pk).update(is_active=False)
+
+    def shown(self, desk: Client, query: str) -> list[str]:
+        found = desk.get(f"/admin/accounts/user/?{query}").context["cl"].queryset
+        return [user.email.partition("@")[0] for user in found]
+
+    def test_a_row_names_houses_and_counts_the_rest(self, desk: Client) -> None:
+        text = desk.get("/admin/accounts/user/").content.decode()
+        assert "House A, mill-0, mill-1 and 2 more" in text
+        assert "none yet" in text
+        assert "House B" in text
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("state=active", ["admin", "bob"]),
+            ("state=invited", ["nora"]),
+            ("state=inactive", ["gone"]),
+            ("q=mill", ["bob"]),
+            ("q=nora", ["nora"]),
+            ("role__exact=operator", ["gone"]),
+        ],
+    )
+    def test_people_are_found_by_state_role_and_house(
+        self, desk: Client, query: str, expected: list[str]
+    ) -> None:
+        assert self.shown(desk, query) == expected
+
+    def test_found_by_a_house_one_still_has_all_of_them(self, desk: Client, house_a: House) -> None:
+        text = desk.get(f"/admin/accounts/user/?memberships__house__id__exact={house_a.pk}").content.decode()
+        assert "and 2 more" in text

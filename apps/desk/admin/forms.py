@@ -8,8 +8,15 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.formats import date_format
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
 
+from apps.accounts.models import User
+from apps.accounts.roles import MEANINGS, Role
 from apps.houses.confirmation import TypedNameForm
 from apps.houses.models import EdgeCredential, House
 from apps.houses.names import zone_names
@@ -39,6 +46,21 @@ class HouseForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run
         attrs = {"data-choose-own-zone": ""} if untouched else {}
         choices = _zones(self.instance.time_zone)
         return cast(forms.Widget, UnfoldAdminSelect2Widget(attrs=attrs, choices=choices))
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A person; each role is offered with what it is for."""
+
+    class Meta:
+        model = User
+        fields = ["email", "name", "role"]
+        help_texts = {"email": "They log in with it, and mails go there.", "name": "As pages greet them."}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "role" in self.fields:  # not on one's own page
+            choices = [(role.value, f"{role.label}: {MEANINGS[role]}") for role in Role]
+            self.fields["role"] = forms.ChoiceField(choices=choices, widget=UnfoldAdminRadioSelectWidget())
 
 
 class HouseNameForm(TypedNameForm):
