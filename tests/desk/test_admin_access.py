@@ -18,6 +18,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from model_bakery import baker
+from unfold.admin import ModelAdmin
 
 from apps.accounts.models import User
 from apps.houses.models import House
@@ -60,6 +61,33 @@ def detail_actions(model: type[models.Model], pk: object) -> list[str]:
     page: Any = admin.site._registry[model]
     names = [*page._extract_action_names(page.actions_detail), *page._extract_action_names(page.actions_row)]
     return [url(model, name, quote(pk)) for name in names]
+
+
+def list_actions(model: type[models.Model]) -> list[str]:
+    page: Any = admin.site._registry[model]
+    return [url(model, name) for name in page._extract_action_names(page.actions_list)]
+
+
+def own_pages(model: type[models.Model], found: Any, house: House) -> list[str]:
+    """The pages that this admin alone has. One whose address asks for something new fails here."""
+    page: Any = admin.site._registry[model]
+    stock = {pattern.name for pattern in ModelAdmin(model, admin.site).get_urls()} | {
+        f"{model._meta.app_label}_{model._meta.model_name}_simple_history"
+    }
+    actions = {
+        action.action_name for action in page._get_base_actions_detail() + page._get_base_actions_row()
+    }
+    actions |= {action.action_name for action in page._get_base_actions_list()}
+    return [
+        reverse(f"admin:{pattern.name}", kwargs=_filled(pattern, found, house))
+        for pattern in page.get_urls()
+        if pattern.name and pattern.name not in stock | actions
+    ]
+
+
+def _filled(pattern: Any, found: Any, house: House) -> dict[str, Any]:
+    known = {"object_id": quote(found.pk), "house_id": house.pk}
+    return {name: known[name] for name in pattern.pattern.converters}
 
 
 def object_of(model: type[models.Model], house: House) -> Any:
@@ -124,6 +152,20 @@ def test_homeowners_and_analysts_have_no_admin(
     for user in (bob, ann):
         found = statuses(as_user(user), [*pages(model, 1), *detail_actions(model, 1), reverse("admin:index")])
         assert set(found.values()) == {403}, found
+
+
+@every_model
+def test_what_only_this_admin_has_is_guarded_as_well(
+    alice: User, bob: User, ann: User, house_a: House, house_b: House, as_user: AsUser, model: Any
+) -> None:
+    foreign = object_of(model, house_b)
+    addresses = [*own_pages(model, foreign, house_b), *list_actions(model)]
+    for address in addresses:
+        assert Client().get(address)["Location"] == f"/accounts/login/?next={address}"
+    for user in (bob, ann):
+        assert set(statuses(as_user(user), addresses).values()) <= {403}
+    own = own_pages(model, foreign, house_b)
+    assert set(statuses(as_user(alice), own).values()) <= {403, 404}
 
 
 @every_scoped_model
