@@ -165,6 +165,8 @@ def _declare(device: Device) -> None:
             kind=field.kind,
             cadence=device.interval_s,
             sign=field.sign,
+            rating=field.rating,
+            modulus=field.modulus,
         )
         for field in declared(device)
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,18 +10,14 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
+from apps.readings import times
 from apps.readings.models import Series, Source
 from apps.readings.series import SeriesConflict, set_unit
 
 
 def moment(stamp: int | None) -> str | None:
-    """A stamp as text, the same in lists and on pages."""
-    if stamp is None:
-        return None
-    try:
-        return f"{datetime.fromtimestamp(stamp / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (OverflowError, ValueError):  # beyond the calendar
-        return f"{stamp} ms"
+    """A stamp in words, for lists and pages, where there is one."""
+    return None if stamp is None else times.moment(stamp)
 
 
 @admin.register(Source)

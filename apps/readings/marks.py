@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ZONE = "time zone changed"
     SETTINGS = "settings changed"
     DELETED = "an input was deleted"
+    DECISION = "a decision on a counter"
 
 
 # One statement for all marks of a transaction, in the order of the key: two never wait for each other.

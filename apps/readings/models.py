@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from apps.houses.models import House
 from apps.houses.names import validate_identifier
+from apps.readings.counters import Decision, Why
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -32,6 +36,23 @@ class Kind(models.TextChoices):
     COUNTER = "counter", "Counter: a register that grows"
     INTERVAL = "interval", "Interval: a mean over the time before its stamp"
     STEP = "step", "Step: holds until the next value"
+
+
+LEAST_DAYS, MOST_DAYS = 7, 36_500
+
+
+# What a quarantined step and a decision are called; `counters` says what they mean.
+WHYS = [
+    (Why.LOWER.value, "Fell and grows on from there"),
+    (Why.IMPOSSIBLE.value, "Grew by more than its rating"),
+    (Why.OUTSIDE.value, "Beyond its modulus"),
+    (Why.RETURNED.value, "Back where it was before a fall"),
+]
+DECISIONS = [
+    (Decision.ACCEPT.value, "Accepted"),
+    (Decision.REJECT.value, "Rejected"),
+    (Decision.SWAP.value, "Marked as swap"),
+]
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -54,6 +75,14 @@ class Source(models.Model):
     enabled = models.BooleanField(
         default=True, help_text="A disabled source keeps its history and accepts nothing new."
     )
+    keep_raw_days = models.PositiveIntegerField(
+        "keep readings for (days)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_DAYS), MaxValueValidator(MOST_DAYS)],
+        help_text="Older readings are dropped for good each night; hours, days and months stay."
+        " Empty: readings are kept for ever.",
+    )
     sealed_before = models.BigIntegerField(
         null=True,
         blank=True,
@@ -62,6 +91,7 @@ class Source(models.Model):
     )
 
     objects: ClassVar[SourceQuerySet] = SourceQuerySet.as_manager()  # type: ignore[assignment]
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["name"]
@@ -95,8 +125,21 @@ class Series(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.GAUGE)
     cadence = models.FloatField(null=True, blank=True, help_text="Declared seconds between readings.")
     sign = models.CharField(max_length=120, blank=True, help_text="Sign convention, in words.")
+    rating = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Of a counter: the largest increase in an hour, in its unit (for kWh that is kW)."
+        " More is quarantined. Empty: not known.",
+    )
+    modulus = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Of a counter: where its register begins at 0 again, in its unit, such as 6553.6 for"
+        " 16 bits of 0.1 kWh. Empty: not known.",
+    )
 
     objects: ClassVar[SeriesQuerySet] = SeriesQuerySet.as_manager()  # type: ignore[assignment]
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["source", "field"]
@@ -105,6 +148,84 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source.name}.{self.field}"
+
+
+class RegisterStep(models.Model):
+    """A step of a counter's register: at `stamp` it went to `value`. Without `before_…` that is not known."""
+
+    series = models.ForeignKey(Series, models.CASCADE, related_name="%(class)ss", editable=False)
+    stamp = models.BigIntegerField("when", editable=False)
+    value = models.FloatField("to", editable=False)
+    before_stamp = models.BigIntegerField("register before, when", null=True, editable=False)
+    before_value = models.FloatField("from", null=True, editable=False)
+    why = models.CharField(max_length=12, choices=WHYS, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.series} at {self.stamp}: {self.before_value} → {self.value}"
+
+
+class QuarantinedStepQuerySet(models.QuerySet["QuarantinedStep"]):
+    def visible_to(self, user: User | AnonymousUser) -> QuarantinedStepQuerySet:
+        """The steps in the houses `user` may know of."""
+        return self.filter(series__source__in=Source.objects.visible_to(user))
+
+    def waiting(self) -> QuarantinedStepQuerySet:
+        """Those nobody has decided on; of the others the day is just being worked out again."""
+        decided = CounterDecision.objects.filter(
+            series=models.OuterRef("series"), stamp=models.OuterRef("stamp"), revoked_at=None
+        )
+        return self.exclude(models.Exists(decided))
+
+
+class QuarantinedStep(RegisterStep):
+    """A step that an operator is to decide on. It counts nothing until then."""
+
+    day = models.IntegerField(editable=False, help_text="The UTC day whose readings told that it is one.")
+
+    objects: ClassVar[QuarantinedStepQuerySet] = QuarantinedStepQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-stamp", "-id"]
+        verbose_name_plural = "quarantine"
+        permissions = [("decide_quarantinedstep", "Can decide on steps of counters")]
+        constraints = [models.UniqueConstraint(fields=["series", "stamp"], name="quarantined_step_once")]
+
+
+class CounterDecisionQuerySet(models.QuerySet["CounterDecision"]):
+    def visible_to(self, user: User | AnonymousUser) -> CounterDecisionQuerySet:
+        """The decisions in the houses `user` may know of."""
+        return self.filter(series__source__in=Source.objects.visible_to(user))
+
+    def in_force(self) -> CounterDecisionQuerySet:
+        """Those nobody has revoked."""
+        return self.filter(revoked_at=None)
+
+
+class CounterDecision(RegisterStep):
+    """What an operator said of a counter's reading; see `counters`. It stays when revoked."""
+
+    kind = models.CharField(max_length=8, choices=DECISIONS, editable=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    at = models.DateTimeField("decided", editable=False)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    revoked_at = models.DateTimeField("revoked", null=True, editable=False)
+
+    objects: ClassVar[CounterDecisionQuerySet] = CounterDecisionQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["series", "stamp"], condition=Q(revoked_at=None), name="counter_decision_once"
+            )
+        ]
 
 
 class Latest(models.Model):

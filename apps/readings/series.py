@@ -9,7 +9,10 @@ from threading import Lock
 from django.db import transaction
 from django.db.models import Q
 
+from apps.readings import marks
 from apps.readings.models import Kind, Series, Source
+
+LAST_DAY = 2**31 - 1
 
 _CACHE_SIZE = 200_000  # fields, of all sources
 _cache: dict[tuple[int, str], int] = {}
@@ -22,7 +25,10 @@ class SeriesConflict(ValueError):  # noqa: N818  says what is wrong
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """What is declared of a field; an empty unit is an unknown one. `cadence` is in seconds."""
+    """What is declared of a field; an empty unit is an unknown one. `cadence` is in seconds.
+
+    `rating` and `modulus` are a counter's, see `counters.Settings`.
+    """
 
     name: str
     quantity: str = ""
@@ -30,6 +36,8 @@ class FieldSpec:
     kind: str = Kind.GAUGE
     cadence: float | None = None
     sign: str = ""
+    rating: float | None = None
+    modulus: float | None = None
 
 
 @transaction.atomic
@@ -37,7 +45,8 @@ def declare(*, source: Source, fields: Iterable[FieldSpec]) -> None:
     """Create or complete the series of `fields`.
 
     Quantity, cadence and sign follow the declaration. Unit and kind are set while the unit is unknown and
-    never change afterwards: SeriesConflict. Fields not mentioned stay as they are.
+    never change afterwards: SeriesConflict. A counter's rating and modulus are set where nothing is known of
+    them, so that what operators set stays. Fields not mentioned stay as they are.
     """
     specs = {spec.name: spec for spec in fields}
     _create(source.pk, specs.values())
@@ -47,10 +56,17 @@ def declare(*, source: Source, fields: Iterable[FieldSpec]) -> None:
 
 @transaction.atomic
 def set_unit(*, series: Series, unit: str, kind: str | None = None) -> None:
-    """Say what a series nobody declared measures, once. SeriesConflict when its unit is known already."""
+    """Say what a series nobody declared measures, once; another kind has its days rolled up again.
+
+    SeriesConflict when its unit is known already.
+    """
     changes = {"unit": unit} if kind is None else {"unit": unit, "kind": kind}
-    if not Series.objects.filter(pk=series.pk, unit="").update(**changes):
+    before = Series.objects.select_for_update().get(pk=series.pk)
+    if before.unit:
         raise SeriesConflict(f"The unit of {series} is known and cannot change.")
+    Series.objects.filter(pk=series.pk).update(**changes)
+    if kind not in {None, before.kind}:
+        _roll_again(series)
     series.refresh_from_db()
 
 
@@ -98,6 +114,8 @@ def _create(source_id: int, specs: Iterable[FieldSpec]) -> None:
             kind=spec.kind,
             cadence=spec.cadence,
             sign=spec.sign,
+            rating=spec.rating,
+            modulus=spec.modulus,
         )
         for spec in sorted(specs, key=lambda spec: spec.name)
     ]
@@ -113,12 +131,20 @@ def _complete(series: Series, spec: FieldSpec) -> None:
         "sign": spec.sign,
     }
     changes = {name: value for name, value in declared.items() if getattr(series, name) != value}
+    learnt = {"rating": spec.rating, "modulus": spec.modulus}
+    fills = {name: value for name, value in learnt.items() if value and getattr(series, name) is None}
     if series.unit and changes.keys() & {"unit", "kind"}:
         raise SeriesConflict(
             f"{series} is a {series.kind} in {series.unit}; it cannot become a {spec.kind} in “{spec.unit}”."
         )
-    if changes:
-        Series.objects.filter(pk=series.pk).update(**changes)
+    if changes or fills:
+        Series.objects.filter(pk=series.pk).update(**changes, **fills)
+    if fills:
+        _roll_again(series)
+
+
+def _roll_again(series: Series) -> None:
+    marks.rollups_of(series.source_id, 0, LAST_DAY, marks.Reason.SETTINGS)
 
 
 def _remember(source_id: int, found: dict[str, int]) -> None:

@@ -80,6 +80,8 @@ class Field:
     ms before its stamp, ``step`` holds until the next value. ``sign`` says in words what positive means.
     ``factor`` turns a value into the house's convention: kW, battery positive when discharging, grid
     positive when importing, everything else never negative.
+    ``rating`` and ``modulus`` are a counter's, both in its unit: its largest increase in an hour (for kWh
+    that is kW), and where its register begins at 0 again, such as 6553.6 for 16 bits of 0.1 kWh.
     """
 
     name: str
@@ -89,6 +91,8 @@ class Field:
     sign: str
     role: Role | None = None
     factor: float = 1.0
+    rating: float | None = None
+    modulus: float | None = None
 
 
 def setting(title: str, help: str = "", **limits: Any) -> msgspec.Meta:  # noqa: A002 - the word forms use

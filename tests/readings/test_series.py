@@ -11,9 +11,9 @@ from django.db import connection, transaction
 
 from apps.houses.models import House
 from apps.readings import store
-from apps.readings.models import Kind, Series, Source
+from apps.readings.models import Invalidation, Kind, Series, Source
 from apps.readings.series import FieldSpec, SeriesConflict, declare, forget, series_ids, set_unit
-from tests.readings.building import NOW, T0, block, held, put
+from tests.readings.building import DAY, NOW, T0, block, held, put
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +66,33 @@ def test_an_unknown_unit_is_set_once(source: Source) -> None:
     assert (series.unit, series.kind) == ("kWh", Kind.COUNTER)
     with pytest.raises(SeriesConflict, match="cannot change"):
         set_unit(series=series, unit="Wh")
+
+
+def test_another_kind_has_its_days_rolled_up_again(source: Source) -> None:
+    put(source, "E", {T0: 1.0})
+    store.compact(source.pk, DAY)
+    Invalidation.objects.all().delete()
+    set_unit(series=Series.objects.get(), unit="kWh", kind=Kind.COUNTER)
+    assert list(Invalidation.objects.values_list("day", flat=True)) == [DAY]
+
+
+class TestCounterSettings:
+    def test_a_declaration_fills_in_what_is_not_known(self, source: Source) -> None:
+        declare(source=source, fields=[FieldSpec("E", unit="kWh", kind=Kind.COUNTER)])
+        put(source, "E", {T0: 1.0})
+        store.compact(source.pk, DAY)
+        Invalidation.objects.all().delete()
+        declare(source=source, fields=[FieldSpec("E", unit="kWh", kind=Kind.COUNTER, rating=11, modulus=1e5)])
+        series = Series.objects.get()
+        assert (series.rating, series.modulus) == (11, 1e5)
+        assert list(Invalidation.objects.values_list("day", flat=True)) == [DAY]
+
+    def test_what_is_known_stays(self, source: Source) -> None:
+        for rating in (11.0, 22.0, None):
+            spec = FieldSpec("E", unit="kWh", kind=Kind.COUNTER, rating=rating, modulus=1e5)
+            declare(source=source, fields=[spec])
+        assert Series.objects.get().rating == 11
+        assert not Invalidation.objects.exists()
 
 
 def test_known_fields_cost_no_query(durable_source: Source, django_assert_num_queries: object) -> None:
