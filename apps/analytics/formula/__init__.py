@@ -6,6 +6,13 @@
   `event_identifier(…)` how to write such names, with quotes where they need them.
 * `expand(node, items)` writes out `analytics.x` down to series and events; `cycle(name, items)` finds
   circles.
+
+Of an expanded formula, where `specs` tells the `Spec` (kind, quantity, unit, cadence) of each series by its
+`Field`:
+
+* `shape(node)`: a number, a signal or values at events; FormulaError where events meet signals without `avg`.
+* `reach(node, specs)`: how far before and after an instant the result depends on readings, in ms and days.
+* `measured(node, specs)`: quantity and unit of the result, and warnings of what is mixed.
 """
 
 from apps.analytics.formula.errors import FormulaError
@@ -13,7 +20,11 @@ from apps.analytics.formula.expansion import cycle, expand
 from apps.analytics.formula.nodes import ARITY, CONSTANTS, Events, Field, Item, Node
 from apps.analytics.formula.parsing import MAX_LENGTH, parse
 from apps.analytics.formula.printing import event_identifier, identifier, text
+from apps.analytics.formula.reach import Reach, reach
 from apps.analytics.formula.references import References, references
+from apps.analytics.formula.shapes import Shape, shape
+from apps.analytics.formula.specs import Spec, Specs
+from apps.analytics.formula.units import Measured, measured
 
 __all__ = [
     "ARITY",
@@ -23,13 +34,21 @@ __all__ = [
     "Field",
     "FormulaError",
     "Item",
+    "Measured",
     "Node",
+    "Reach",
     "References",
+    "Shape",
+    "Spec",
+    "Specs",
     "cycle",
     "event_identifier",
     "expand",
     "identifier",
+    "measured",
     "parse",
+    "reach",
     "references",
+    "shape",
     "text",
 ]
