@@ -20,7 +20,7 @@ from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, Maintenance, State
 from apps.alerts.mutations import acknowledge, acknowledge_all
 from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedAdmin, VisibleFilter, leave_dialog
-from apps.readings.admin import moment
+from apps.readings.times import moment
 
 STAMPS = {"since", "last"}
 COLOURS = {State.OPEN.label: "danger", State.ACKNOWLEDGED.label: "warning", State.CLEARED.label: "success"}

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SPOOL = "spool"
     CLOCK = "clock"
     REFUSED = "refused"
+    QUARANTINE = "quarantine"
 
 
 TITLES = {
@@ -28,6 +29,7 @@ TITLES = {
     Kind.SPOOL: "Spool nearly full",
     Kind.CLOCK: "Clock offset",
     Kind.REFUSED: "Refused data",
+    Kind.QUARANTINE: "Counter in quarantine",
 }
 
 
@@ -54,11 +56,12 @@ PATIENCE = {
     Kind.SPOOL: Patience(opens=2 * MINUTE, clears=5 * MINUTE),
     Kind.CLOCK: Patience(opens=3 * MINUTE, clears=5 * MINUTE),
     Kind.REFUSED: Patience(),
+    Kind.QUARANTINE: Patience(),
 }
 """Of the kinds that are looked at again and again; warnings open and clear by their own events."""
 
 # What does not concern who only lives in the house.
-FOR_OPERATORS = frozenset({Kind.STUCK, Kind.SPOOL, Kind.CLOCK, Kind.REFUSED})
+FOR_OPERATORS = frozenset({Kind.STUCK, Kind.SPOOL, Kind.CLOCK, Kind.REFUSED, Kind.QUARANTINE})
 
 
 class Subject(NamedTuple):

@@ -54,6 +54,12 @@ def _refused(name: str, evidence: Evidence) -> str:
     return f"{evidence.get('count')} readings or events of {whose} refused so far. {reason}"
 
 
+def _quarantine(name: str, evidence: Evidence) -> str:
+    count = evidence.get("count")
+    waits = "1 step of a counter waits" if count == 1 else f"{count} steps of counters wait"
+    return f"{name}: {waits} for a decision"
+
+
 _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.WARNING: _warning,
     Kind.SILENT: _silent,
@@ -62,6 +68,7 @@ _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.SPOOL: _spool,
     Kind.CLOCK: _clock,
     Kind.REFUSED: _refused,
+    Kind.QUARANTINE: _quarantine,
 }
 
 _PLAIN = {
@@ -72,6 +79,7 @@ _PLAIN = {
     Kind.SPOOL: "Readings are waiting to be sent",
     Kind.CLOCK: "The clock of this house's computer is wrong",
     Kind.REFUSED: "Some readings could not be stored",
+    Kind.QUARANTINE: "A meter reading of {name} is being checked",
 }
 
 ADVICE = {
@@ -88,4 +96,6 @@ ADVICE = {
     Kind.CLOCK: "Let the agent's computer reach a time server. Readings carry the stamps of its clock.",
     Kind.REFUSED: "The reason says what to change, at the device or in its settings. What is refused is not "
     "stored.",
+    Kind.QUARANTINE: "Say under Quarantine, in the admin, what each step is: the change of a meter, a "
+    "reading that is right, or one that is wrong. It counts nothing until then.",
 }

@@ -36,6 +36,8 @@ ICONS = {
     "devices.command": "terminal",
     "readings.source": "sensors",
     "readings.series": "show_chart",
+    "readings.quarantinedstep": "rule",
+    "readings.counterdecision": "gavel",
     "accounts.user": "group",
     "knox.authtoken": "key",
     "axes.accessattempt": "lock",

@@ -26,7 +26,7 @@ from apps.devices.models import Device
 from apps.devices.mutations import delete_device, synchronize, update_device
 from apps.houses.csv_admin import CsvAdmin
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
-from apps.readings.admin import moment
+from apps.readings.times import moment
 from collectors import drivers
 
 

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from apps.devices.models import Event
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
-from apps.readings.admin import moment
+from apps.readings.times import moment
 
 
 @admin.register(Event)

@@ -8,7 +8,7 @@ from unfold.decorators import display
 from apps.devices.edge.refusals import MESSAGES, Code
 from apps.devices.models import ChargingSession, Refusal
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
-from apps.readings.admin import moment
+from apps.readings.times import moment
 
 MWH_PER_KWH = 1_000_000
 
