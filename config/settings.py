@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.devices",
     "apps.alerts",
     "apps.analytics",
+    "apps.meters",
     "apps.desk",
 ]
 
@@ -72,12 +73,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
-]
-# Of these, requests to the addresses of machines pass the second list alone: see `config.stacks`.
-MACHINE_PATHS = ("/api/v1/edge/",)
-MACHINE_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.common.CommonMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -100,10 +95,6 @@ TEMPLATES = [
 # config.servers fills both in for the embedded servers; the defaults only serve commands that need neither.
 DATABASES = {"default": env.db("DATABASE_URL", default="postgresql://127.0.0.1:5432/wattdesk")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-# Django turns prepared statements off. Those of the readings store ask for them by name (`prepare=True`): as
-# long as a threshold is set they get them. The ORM's own queries never do.
-if env.bool("PREPARED_STATEMENTS", default=True):
-    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
@@ -178,7 +169,8 @@ STORAGES = {
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+# Loggers follow no redirect, and those of old firmware speak no TLS of today.
+SECURE_REDIRECT_EXEMPT = [r"^health/$", r"^api/v1/loggers/acquisuite/?$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -219,6 +211,8 @@ REST_FRAMEWORK = {
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
 # Requests of one house's key; an agent that empties its spool after an outage makes a few per second.
 EDGE_REQUESTS_PER_MINUTE = env.int("EDGE_REQUESTS_PER_MINUTE", default=1200)
+# Whether loggers may delete a file that cannot be read, as a copy is in the inbox; else they keep theirs too.
+LOGGERS_DROP_UNREADABLE = env.bool("LOGGERS_DROP_UNREADABLE", default=False)
 # How long the inbox keeps what arrived as it came; that it arrived is kept for ever.
 INBOX_KEEP_DAYS = env.int("INBOX_KEEP_DAYS", default=90)
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  a model, not a secret

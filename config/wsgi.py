@@ -2,11 +2,8 @@
 
 import os
 
-import django
+from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django.setup(set_prefix=False)
 
-from config.stacks import Application  # noqa: E402  needs settings
-
-application = Application()
+application = get_wsgi_application()

@@ -209,6 +209,15 @@ class TestUnpacking:
             (b"abc\0", "not text"),
             (gzip.compress(bytes(30_000_000)), "inflates"),
         ],
+        ids=[
+            "a cut end",
+            "a cut beginning",
+            "rubbish after it",
+            "a wrong sum",
+            "no gzip",
+            "binary",
+            "a bomb",
+        ],
     )
     def test_what_cannot_be_read_says_why(self, body: bytes, why: str) -> None:
         with pytest.raises(UnreadableError, match=why):
