@@ -74,6 +74,12 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# Of these, requests to the addresses of machines pass the second list alone: see `config.stacks`.
+MACHINE_PATHS = ("/api/v1/edge/",)
+MACHINE_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -95,6 +101,10 @@ TEMPLATES = [
 # config.servers fills both in for the embedded servers; the defaults only serve commands that need neither.
 DATABASES = {"default": env.db("DATABASE_URL", default="postgresql://127.0.0.1:5432/wattdesk")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+# Django turns prepared statements off. Those of the readings store ask for them by name (`prepare=True`): as
+# long as a threshold is set they get them. The ORM's own queries never do.
+if env.bool("PREPARED_STATEMENTS", default=True):
+    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {

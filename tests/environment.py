@@ -34,6 +34,19 @@ def prepare() -> None:
     import django
 
     django.setup()
+    _serve_as_gunicorn_would()
+
+
+def _serve_as_gunicorn_would() -> None:
+    """Let Django's test client send each request through the stack of middleware it has in production."""
+    from django.test import client
+
+    from config.stacks import TwoStacks
+
+    class Handler(TwoStacks, client.ClientHandler):
+        pass
+
+    client.ClientHandler = Handler  # type: ignore[misc]
 
 
 @contextmanager

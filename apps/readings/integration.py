@@ -32,14 +32,20 @@ LEAST_MAX_GAP_MS = 300_000
 LONGEST_INTERVAL_MS = 25 * HOUR_MS
 
 
-@dataclass(frozen=True)
-class _Stretches:
+@dataclass(frozen=True, eq=False)
+class Stretches:
     """Stretches [begins, ends) ms, in order and without overlap, over which a value runs straight."""
 
     begins: Stamps
     ends: Stamps
     first: Values  # at the begin
     last: Values  # at the end
+
+    def at(self, place: NDArray[np.intp], instants: Stamps) -> Values:
+        """The values of the stretches `place` at `instants` inside them or at their ends."""
+        begins, first = self.begins[place], self.first[place]
+        passed = (instants - begins) / (self.ends[place] - begins)
+        return first + (self.last[place] - first) * passed
 
 
 def max_gap(cadence: float | None) -> int:
@@ -74,7 +80,34 @@ def integrate(
 
     Raises ValueError for counters and unknown kinds.
     """
-    return _sum(_cut(_stretches(kind, stamps, values, max_gap, lengths), edges), edges)
+    return integrate_stretches(stretches(kind, stamps, values, max_gap=max_gap, lengths=lengths), edges)
+
+
+def integrate_stretches(stretches: Stretches, edges: Stamps) -> tuple[Values, Stamps]:
+    """As `integrate`, of what is known as stretches already."""
+    return _sum(_cut(stretches, edges), edges)
+
+
+def stretches(
+    kind: str, stamps: Stamps, values: Values, *, max_gap: int, lengths: Values | None = None
+) -> Stretches:
+    """What readings say of the time around them, by the kind of their series; see `integrate`."""
+    if kind == "gauge":
+        return _lines(stamps, values, max_gap)
+    if kind == "step":
+        return _holds(stamps, values, max_gap)
+    if kind == "interval":
+        return _intervals(stamps, values, max_gap, lengths)
+    if kind == "counter":
+        raise ValueError("A counter is a register: its increase has a meaning, its integral has none.")
+    raise ValueError(f"“{kind}” is not a kind of series.")
+
+
+def interval_begins(stamps: Stamps, *, max_gap: int, lengths: Values | None = None) -> Stamps:
+    """Where the time (ms) that each reading of an interval covers begins; it ends at the own stamp."""
+    begins = stamps - _known_lengths(stamps, max_gap, lengths)
+    np.maximum(begins[1:], stamps[:-1], out=begins[1:])
+    return begins
 
 
 def mean(integral: Values, covered: Stamps) -> Values:
@@ -96,36 +129,23 @@ def lengths_at(stamps: Stamps, length_stamps: Stamps, lengths: Values) -> Values
     return np.where(length_stamps[places] == stamps, lengths[places], np.nan)
 
 
-def _stretches(kind: str, stamps: Stamps, values: Values, max_gap: int, lengths: Values | None) -> _Stretches:
-    if kind == "gauge":
-        return _lines(stamps, values, max_gap)
-    if kind == "step":
-        return _holds(stamps, values, max_gap)
-    if kind == "interval":
-        return _intervals(stamps, values, max_gap, lengths)
-    if kind == "counter":
-        raise ValueError("A counter is a register: its increase has a meaning, its integral has none.")
-    raise ValueError(f"“{kind}” is not a kind of series.")
-
-
-def _lines(stamps: Stamps, values: Values, max_gap: int) -> _Stretches:
+def _lines(stamps: Stamps, values: Values, max_gap: int) -> Stretches:
     near = np.diff(stamps) <= max_gap
     if near.all():
-        return _Stretches(stamps[:-1], stamps[1:], values[:-1], values[1:])
-    return _Stretches(stamps[:-1][near], stamps[1:][near], values[:-1][near], values[1:][near])
+        return Stretches(stamps[:-1], stamps[1:], values[:-1], values[1:])
+    return Stretches(stamps[:-1][near], stamps[1:][near], values[:-1][near], values[1:][near])
 
 
-def _holds(stamps: Stamps, values: Values, max_gap: int) -> _Stretches:
+def _holds(stamps: Stamps, values: Values, max_gap: int) -> Stretches:
     ends = stamps + max_gap
     np.minimum(ends[:-1], stamps[1:], out=ends[:-1])
-    return _Stretches(stamps, ends, values, values)
+    return Stretches(stamps, ends, values, values)
 
 
-def _intervals(stamps: Stamps, values: Values, max_gap: int, lengths: Values | None) -> _Stretches:
-    begins = stamps - _known_lengths(stamps, max_gap, lengths)
-    np.maximum(begins[1:], stamps[:-1], out=begins[1:])
+def _intervals(stamps: Stamps, values: Values, max_gap: int, lengths: Values | None) -> Stretches:
+    begins = interval_begins(stamps, max_gap=max_gap, lengths=lengths)
     some = begins < stamps
-    return _Stretches(begins[some], stamps[some], values[some], values[some])
+    return Stretches(begins[some], stamps[some], values[some], values[some])
 
 
 def _known_lengths(stamps: Stamps, max_gap: int, lengths: Values | None) -> Stamps:
@@ -139,7 +159,7 @@ def _known_lengths(stamps: Stamps, max_gap: int, lengths: Values | None) -> Stam
     return np.where(np.isnan(lengths), gaps, recorded)
 
 
-def _cut(stretches: _Stretches, edges: Stamps) -> _Stretches:
+def _cut(stretches: Stretches, edges: Stamps) -> Stretches:
     """The same stretches, none of them across an edge."""
     if not stretches.begins.size:
         return stretches
@@ -148,8 +168,8 @@ def _cut(stretches: _Stretches, edges: Stamps) -> _Stretches:
     place, cuts = place[inside], edges[inside]
     if not cuts.size:
         return stretches
-    at_cuts = _at(stretches, place, cuts)
-    return _Stretches(
+    at_cuts = stretches.at(place, cuts)
+    return Stretches(
         np.insert(stretches.begins, place + 1, cuts),
         np.insert(stretches.ends, place, cuts),
         np.insert(stretches.first, place + 1, at_cuts),
@@ -157,14 +177,7 @@ def _cut(stretches: _Stretches, edges: Stamps) -> _Stretches:
     )
 
 
-def _at(stretches: _Stretches, place: NDArray[np.intp], instants: Stamps) -> Values:
-    """The values of the stretches `place` at `instants` inside them."""
-    begins, first = stretches.begins[place], stretches.first[place]
-    passed = (instants - begins) / (stretches.ends[place] - begins)
-    return first + (stretches.last[place] - first) * passed
-
-
-def _sum(pieces: _Stretches, edges: Stamps) -> tuple[Values, Stamps]:
+def _sum(pieces: Stretches, edges: Stamps) -> tuple[Values, Stamps]:
     """Sums per bin of pieces that lie within bins."""
     bounds = np.searchsorted(pieces.begins, edges, "left")
     inside = slice(bounds[0], bounds[-1])

@@ -16,6 +16,11 @@ class _BinaryCursor(psycopg.Cursor[tuple[Any, ...]]):
         super().execute(query, params, prepare=True, binary=True)
         return self
 
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        """Django's query log reads `_query`, which psycopg leaves empty for prepared statements."""
+        self._query = super()._convert_query(query, params)
+        return self._query
+
 
 def cursor() -> CursorWrapper:
     """A cursor of Django's connection: its transactions, errors and query log, but binary and prepared."""
