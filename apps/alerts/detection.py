@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from apps.alerts import agents, facts, rhythm, stuck
+from apps.alerts import agents, detectors, facts, rhythm, stuck
 from apps.alerts.facts import Waiting, Watched
 from apps.alerts.kinds import Kind, Subject, Verdict
 from apps.alerts.rhythm import Rhythm
@@ -33,7 +33,8 @@ class Picture:
 def look(now: datetime, offline: Collection[int]) -> Picture:
     """See how all houses fare; what is learnt of sources on the way is written down.
 
-    `offline` are houses whose agent is known to be offline. Six statements, however many sources.
+    `offline` are houses whose agent is known to be offline. Six statements, however many sources, and those
+    of the detectors that other apps registered.
     """
     picture = Picture()
     stamp = milliseconds(now)
@@ -44,6 +45,8 @@ def look(now: datetime, offline: Collection[int]) -> Picture:
     _look_at_sources(picture, facts.sources(), away, stamp)
     _look_at_refusals(picture, facts.refusals(now))
     _look_at_quarantine(picture, facts.waiting())
+    for seen in detectors.look(now):
+        picture.add(*seen)
     return picture
 
 

@@ -14,7 +14,7 @@ from apps.alerts.models import Watch
 from apps.alerts.rhythm import Rhythm
 from apps.alerts.stuck import QUANTITIES, Held
 from apps.devices.models import EdgeUnit, Refusal
-from apps.readings.models import Kind, Namespace, QuarantinedStep, Source
+from apps.readings.models import Dependency, Kind, Namespace, QuarantinedStep, Source
 from apps.readings.sql import fetch
 
 Values = dict[str, tuple[int, float]]
@@ -40,10 +40,11 @@ def units() -> list[EdgeUnit]:
 
 
 def sources() -> list[Watched]:
-    """The sources in use whose readings arrive; analytics items are computed."""
+    """The sources in use whose readings arrive; items and derived meters are computed from those."""
     rows = (
         Source.objects.filter(enabled=True, house__enabled=True)
         .exclude(namespace=Namespace.ANALYTICS)
+        .exclude(pk__in=Dependency.objects.values("source"))
         .annotate(cadence=Min("series__cadence"), newest=F("latest__newest"))
         .order_by("id")
         .values_list(

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     CLOCK = "clock"
     REFUSED = "refused"
     QUARANTINE = "quarantine"
+    NEGATIVE = "negative"
+    RESIDUAL = "residual"
 
 
 TITLES = {
@@ -30,6 +32,8 @@ TITLES = {
     Kind.CLOCK: "Clock offset",
     Kind.REFUSED: "Refused data",
     Kind.QUARANTINE: "Counter in quarantine",
+    Kind.NEGATIVE: "Below zero",
+    Kind.RESIDUAL: "Balance residual",
 }
 
 
@@ -57,11 +61,23 @@ PATIENCE = {
     Kind.CLOCK: Patience(opens=3 * MINUTE, clears=5 * MINUTE),
     Kind.REFUSED: Patience(),
     Kind.QUARANTINE: Patience(),
+    Kind.NEGATIVE: Patience(),
+    Kind.RESIDUAL: Patience(),
 }
 """Of the kinds that are looked at again and again; warnings open and clear by their own events."""
 
 # What does not concern who only lives in the house.
-FOR_OPERATORS = frozenset({Kind.STUCK, Kind.SPOOL, Kind.CLOCK, Kind.REFUSED, Kind.QUARANTINE})
+FOR_OPERATORS = frozenset(
+    {
+        Kind.STUCK,
+        Kind.SPOOL,
+        Kind.CLOCK,
+        Kind.REFUSED,
+        Kind.QUARANTINE,
+        Kind.NEGATIVE,
+        Kind.RESIDUAL,
+    }
+)
 
 
 class Subject(NamedTuple):
