@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.devices.edge import configuration, description, ingest, units
-from apps.devices.edge.access import Agent, HouseKey, KeyThrottle
+from apps.devices.edge.access import Agent, HouseKey, KeyThrottle, OnlyJson
 from apps.devices.edge.body import LIMIT, MalformedError, TooLargeError, inflate, open_envelope
 from apps.houses.models import House
 from apps.readings import store
@@ -55,6 +55,7 @@ class EdgeView(APIView):
 
     authentication_classes = [HouseKey]
     throttle_classes = [KeyThrottle]
+    content_negotiation_class = OnlyJson
 
     def house(self) -> House:
         """The house whose key the request carries."""

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 
 from apps.accounts.throttles import MinuteThrottle
@@ -42,6 +43,16 @@ class HouseKey(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="edge"'
+
+
+class OnlyJson(BaseContentNegotiation):
+    """Answers are JSON whatever the agent says it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 class KeyThrottle(MinuteThrottle):
