@@ -43,6 +43,7 @@ class DeviceAdmin(CsvAdmin, ScopedHistoryAdmin):
     readonly_fields = ["house", "name", "kind"]
     change_form_outer_before_template = "admin/devices/device/state.html"
     change_form_before_template = "admin/devices/device/example.html"
+    when_empty = "A device is a meter, battery, inverter or charger that the agent in its house reads."
     actions_detail = ["enable", "disable", "synchronize", "erase"]
 
     csv_columns = transfer.COLUMNS

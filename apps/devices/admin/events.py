@@ -24,6 +24,7 @@ class EventAdmin(ReadOnlyAdmin):
     fields = ["house", "origin", "time", "type", "content"]
     readonly_fields = ["origin", "time", "content"]
     show_full_result_count = False
+    when_empty = "What happens at devices stands here: a car that comes or leaves, a state, a warning."
 
     @display(description="Time", ordering="timestamp")
     def time(self, event: Event) -> str | None:
