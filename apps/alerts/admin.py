@@ -115,8 +115,7 @@ class AlertAdmin(ReadOnlyAdmin):
 class MaintenanceAdmin(ScopedAdmin):
     """When somebody works on a house, and why."""
 
-    list_display = ["house", "reason", "starts_at", "ends_at"]
-    list_display_links = ["reason"]
+    list_display = ["reason", "house", "starts_at", "ends_at"]
     list_filter = [("house", VisibleFilter)]
     list_select_related = ["house"]
     search_fields = ["reason", "house__name", "house__label"]

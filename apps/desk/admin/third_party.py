@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django_celery_beat.admin import PeriodicTaskAdmin, TaskSelectWidget
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -42,6 +43,20 @@ class TaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
     """The registered tasks, in Unfold's look."""
 
 
+# Label and help of each field of a scheduled task, in our words.
+WORDS = {
+    "name": ("Name", "What it does, in a few words."),
+    "regtask": ("Choose a task", "What is chosen here takes the place of the task below."),
+    "task": ("Task", ""),
+    "enabled": ("Enabled", "Switched off, it stays here and does not run."),
+    "description": ("Description", "For who comes after you."),
+    "interval": ("Every", "An interval, or else a crontab; one of the two."),
+    "crontab": ("At", "A crontab, for set times of the day, week or month."),
+    "args": ("Arguments", "A JSON list, such as [7]."),
+    "kwargs": ("Named arguments", 'A JSON object, such as {"days": 7}.'),
+}
+
+
 class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
     """What beat runs when."""
 
@@ -52,17 +67,25 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
         ("Schedule", {"fields": ("interval", "crontab", "crontab_translation", "last_run_at")}),
         ("Arguments", {"fields": ("args", "kwargs")}),
     )
-    list_display = ("name", "enabled", "scheduler", "last_run_at")
+    list_display = ("name", "when", "enabled", "last_run")
     list_filter = ["enabled"]
     date_hierarchy = None
+
+    @display(description="When")
+    def when(self, task: PeriodicTask) -> str:
+        return str(task.crontab.human_readable if task.crontab else task.scheduler)
+
+    @display(description="Last run", ordering="last_run_at", empty_value="never")
+    def last_run(self, task: PeriodicTask) -> str | None:
+        return date_format(task.last_run_at, "DATETIME_FORMAT") if task.last_run_at else None
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[ModelForm[Any]]:
         form = super().get_form(request, obj, **kwargs)
         if "regtask" in form.base_fields:  # not for those who only look
             fields = form.base_fields
             fields["regtask"].widget, fields["task"].widget = TaskSelect(), UnfoldAdminTextInputWidget()
-            fields["regtask"].label, fields["task"].label = "Choose a task", "Task"
-            fields["regtask"].help_text = "What is chosen here takes the place of the task below."
+            for name, (title, help_text) in WORDS.items():
+                fields[name].label, fields[name].help_text = title, help_text
             for name in ("description", "args", "kwargs"):
                 fields[name].widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
         return cast("type[ModelForm[Any]]", form)

@@ -22,8 +22,7 @@ ROLLED_UP = "The days of this source are worked out again. That takes some minut
 @admin.register(Source)
 class SourceAdmin(ScopedHistoryAdmin, ReadOnlyAdmin):
     when_empty = "A source appears here with the device it belongs to."
-    list_display = ["house", "name", "label", "namespace", "enabled", "newest_reading"]
-    list_display_links = ["name"]
+    list_display = ["name", "label", "house", "namespace", "enabled", "newest_reading"]
     ordering = ["house__name", "name"]
     list_filter = ["namespace", "enabled", ("house", VisibleFilter)]
     list_select_related = ["house", "latest"]
@@ -43,8 +42,7 @@ class SourceAdmin(ScopedHistoryAdmin, ReadOnlyAdmin):
 @admin.register(Series)
 class SeriesAdmin(ScopedHistoryAdmin, ReadOnlyAdmin):
     when_empty = "A device's series appear here when it is added."
-    list_display = ["house", "source", "field", "quantity", "unit", "short_kind", "every", "sign"]
-    list_display_links = ["field"]
+    list_display = ["field", "source", "house", "quantity", "unit", "short_kind", "every", "sign"]
     ordering = ["source__house__name", "source__name", "field"]
     list_filter = ["kind", "unit", ("source__house", VisibleFilter)]
     list_select_related = ["source__house"]
