@@ -246,6 +246,7 @@ UNFOLD = {
     "SITE_SYMBOL": "bolt",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.desk.admin.frame.favicon"}],
     "STYLES": ["apps.desk.admin.frame.stylesheet"],
+    "SCRIPTS": ["apps.desk.admin.frame.script"],
     "COLORS": {  # the accent of the site's own pages
         "primary": {
             "50": "#effaf7",
