@@ -17,7 +17,7 @@ from apps.readings.latest import MERGE, Newest, Value, encode, newer
 from apps.readings.models import Source
 from apps.readings.samples import DAY, Stamps, Values
 from apps.readings.series import forget, series_ids
-from apps.readings.sql import run
+from apps.readings.sql import array, run
 
 
 class UnknownSource(LookupError):  # noqa: N818  says what is wrong
@@ -63,17 +63,17 @@ class _Arrived:
     newest: Newest
 
 
-# %b: lists go over as they are. Psycopg would send them as text, payloads in hexadecimal.
+# %b: payloads go over as they are. Psycopg would send a list of them as text, in hexadecimal.
 _APPEND = f"""
 WITH given AS (
     SELECT source_id, newest, oldest, convert_from(fields, 'UTF8')::jsonb AS fields
     FROM unnest(
-        %(sources)b::bigint[], %(newest)b::bigint[], %(oldest)b::bigint[], %(fields)b::bytea[]
+        %(sources)s::bigint[], %(newest)s::bigint[], %(oldest)s::bigint[], %(fields)b::bytea[]
     ) AS g (source_id, newest, oldest, fields)
 ), stored AS (
     INSERT INTO readings_tail (source_id, day, received_at, payload)
     SELECT source_id, day, %(received_at)b::timestamptz, payload
-    FROM unnest(%(tails)b::bigint[], %(days)b::int[], %(payloads)b::bytea[]) AS t (source_id, day, payload)
+    FROM unnest(%(tails)s::bigint[], %(days)s::int[], %(payloads)b::bytea[]) AS t (source_id, day, payload)
 )
 {MERGE}
 """  # noqa: S608  no part of it comes from outside
@@ -146,7 +146,18 @@ def _by_day(block: Block) -> Iterator[tuple[int, Stamps, Values]]:
 
 
 def _newest(block: Block) -> Iterator[tuple[str, tuple[int, float]]]:
-    """The newest present value of each field; of equal stamps the last, which a stable sort keeps last."""
+    """The newest present value of each field; of equal stamps the last."""
+    at = len(block.stamps) - 1 - int(block.stamps[::-1].argmax())
+    column = block.values[:, at]
+    if np.isnan(column).any():
+        yield from _newest_of_each(block)
+        return
+    stamp = int(block.stamps[at])
+    yield from ((name, (stamp, value)) for name, value in zip(block.fields, column.tolist(), strict=True))
+
+
+def _newest_of_each(block: Block) -> Iterator[tuple[str, tuple[int, float]]]:
+    """Where some fields have nothing at the newest stamp. A stable sort keeps the last of equal ones last."""
     order = np.argsort(block.stamps, kind="stable")
     present = ~np.isnan(block.values[:, order])
     last = order[len(order) - 1 - present[:, ::-1].argmax(axis=1)]
@@ -168,13 +179,13 @@ def _store(arrived: Sequence[_Arrived], received_at: datetime) -> None:
     run(
         _APPEND,
         {
-            "sources": [batch.source_id for batch in arrived],
-            "newest": [max(own) for own in stamps],
-            "oldest": [min(own) for own in stamps],
+            "sources": array(batch.source_id for batch in arrived),
+            "newest": array(map(max, stamps)),
+            "oldest": array(map(min, stamps)),
             "fields": [encode(batch.newest) for batch in arrived],
             "received_at": received_at,
-            "tails": [source_id for source_id, _, _ in tails],
-            "days": [day for _, day, _ in tails],
+            "tails": array(source_id for source_id, _, _ in tails),
+            "days": array(day for _, day, _ in tails),
             "payloads": [payload for _, _, payload in tails],
         },
     )

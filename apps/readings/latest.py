@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from apps.readings.sql import fetch, run
+from apps.readings.sql import array, fetch, run
 
 Value = float | str | bool
 Newest = dict[str, tuple[int, Value]]
@@ -37,8 +37,8 @@ ON CONFLICT (source_id) DO UPDATE SET
 def latest(source_ids: Collection[int]) -> dict[int, Newest]:
     """The newest (stamp ms, value) of every field by source and field; every asked source is a key."""
     rows = fetch(
-        "SELECT source_id, fields::text FROM readings_latest WHERE source_id = ANY(%(sources)b::bigint[])",
-        {"sources": list(source_ids)},
+        "SELECT source_id, fields::text FROM readings_latest WHERE source_id = ANY(%(sources)s::bigint[])",
+        {"sources": array(source_ids)},
     )
     return {source_id: {} for source_id in source_ids} | {key: _decode(fields) for key, fields in rows}
 

@@ -11,7 +11,7 @@ import numpy as np
 from apps.readings.arrivals import decode_rows, settle, touched
 from apps.readings.codec import decode_clock, decode_values
 from apps.readings.samples import DAY, EMPTY, Samples, Stamps, Values
-from apps.readings.sql import fetch
+from apps.readings.sql import array, fetch
 
 _SOURCES = "ANY(ARRAY(SELECT DISTINCT source_id FROM readings_series WHERE id = ANY(%(series)s::bigint[])))"
 
@@ -139,13 +139,13 @@ def read(series_ids: Collection[int], *, start: int, end: int) -> dict[int, Samp
 
 def extent(source_ids: Collection[int]) -> tuple[int, int]:
     """The UTC days that hold anything of the sources lie in [start, end) ms; (0, 0) when none does."""
-    ((first, last),) = fetch(_EXTENT, {"sources": list(source_ids)})
+    ((first, last),) = fetch(_EXTENT, {"sources": array(source_ids)})
     return (0, 0) if first is None else (first * DAY, (last + 1) * DAY)
 
 
 def _find(series: list[int], start: int, end: int) -> _Found:
     found = _Found(_Clocks(start, end))
-    rows = fetch(_READ, {"series": series, "first": start // DAY, "last": (end - 1) // DAY})
+    rows = fetch(_READ, {"series": array(series), "first": start // DAY, "last": (end - 1) // DAY})
     for row, source_id, day, number, clock_id, count, payload in rows:
         if row == "s":
             found.pieces[number][day] = _Piece((source_id, day, clock_id), count, payload)

@@ -101,7 +101,7 @@ def test_a_peer_that_is_absent_is_left_out_and_named(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "VictoriaMetrics is not installed: its rows are left out.\n" in done.stderr
     peers = {one["against"] for one in json.loads(file.read_text())}
-    assert peers == {None, "PostgreSQL rows", "bare WSGI"}
+    assert peers == {None, "PostgreSQL rows", "PostgreSQL rows, prepared", "bare WSGI"}
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from django.db import connection
 
 from apps.desk.bench.data import Feed, Stamps, Values
+from apps.readings import sql
 
 Database = psycopg.Connection[tuple[Any, ...]]
 
 MAKE = """
 CREATE TABLE bench_series (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE NOT NULL);
-CREATE TABLE bench_block (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payload bytea NOT NULL);
-ALTER TABLE bench_block ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE TABLE bench_upload (
     series int NOT NULL, stamp bigint NOT NULL, value float8 NOT NULL, PRIMARY KEY (series, stamp)
 );
@@ -34,7 +34,7 @@ COPY (
 ) TO STDOUT (FORMAT binary)
 """
 LATEST = """
-SELECT wanted.series, newest.stamp, newest.value FROM unnest(%s::int[]) AS wanted (series),
+SELECT wanted.series, newest.stamp, newest.value FROM unnest(%(series)s::int[]) AS wanted (series),
 LATERAL (
     SELECT stamp, value FROM bench_row WHERE bench_row.series = wanted.series ORDER BY stamp DESC LIMIT 1
 ) AS newest
@@ -85,9 +85,16 @@ def read(
     return found["stamp"].astype(np.int64), found["value"].astype(np.float64)
 
 
-def latest(database: Database, series: Sequence[int]) -> dict[int, tuple[int, float]]:
-    """The newest stamp and value of each series."""
-    found = database.execute(LATEST, [list(series)], prepare=True, binary=True)
+def latest(series: Sequence[int]) -> dict[int, tuple[int, float]]:
+    """The newest stamp and value of each series, by Django's connection, as one would write it there."""
+    with connection.cursor() as cursor:
+        cursor.execute(LATEST, {"series": list(series)})
+        return {number: (stamp, value) for number, stamp, value in cursor.fetchall()}
+
+
+def latest_prepared(series: Sequence[int]) -> dict[int, tuple[int, float]]:
+    """The same with all that the store does to be quick: prepared, and in binary."""
+    found = sql.fetch(LATEST, {"series": sql.array(series)})
     return {number: (stamp, value) for number, stamp, value in found}
 
 

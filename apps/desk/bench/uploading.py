@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
-from apps.desk.bench import rows, victoria
+from apps.desk.bench import bare, rows, victoria
 from apps.desk.bench.data import Feed, uploads
 from apps.desk.bench.results import BenchError, Goal, Row, row
 from apps.desk.bench.rows import Database
@@ -56,7 +56,7 @@ def measure(
 ) -> list[Row]:
     """CPU a reading and readings a second of each side, the same uploads in turn. Raises BenchError."""
     parts = list(islice(uploads(feeds), WARM_UP + per_round * rounds))
-    with _sides(feeds, environment, peer) as sides:
+    with _sides(database, feeds, environment, peer) as sides:
         step("warm-up")
         for side in sides.values():
             side.target.send([side.encode(part) for part in parts[:WARM_UP]])
@@ -71,8 +71,9 @@ def measure(
 
 @contextmanager
 def _sides(
-    feeds: Sequence[Feed], environment: Mapping[str, str], peer: Victoria | None
+    database: Database, feeds: Sequence[Feed], environment: Mapping[str, str], peer: Victoria | None
 ) -> Iterator[dict[str, Side]]:
+    known = bare.make(database, feeds, SENDERS)
     with ExitStack() as stack:
 
         def serve(application: str, path: str) -> Server:
@@ -80,11 +81,11 @@ def _sides(
 
         sides = {
             OURS: Side(_edge(serve("config.wsgi", "/health/"), feeds), envelope),
-            BARE: Side(Target(serve("apps.desk.bench.bare:blocks", "/"), "/", NOBODY, _no_content), envelope),
-            ROWS: Side(Target(serve("apps.desk.bench.bare:rows", "/"), "/", NOBODY, _no_content), envelope),
+            BARE: Side(Target(serve("apps.desk.bench.bare:blocks", "/"), "/", known, _is_stored), envelope),
+            ROWS: Side(Target(serve("apps.desk.bench.bare:rows", "/"), "/", NOBODY, _is_good), envelope),
         }
         if peer is not None:
-            target = Target(peer.server, victoria.IMPORT, NOBODY, _no_content)
+            target = Target(peer.server, victoria.IMPORT, NOBODY, _is_good)
             sides[VICTORIA] = Side(target, victoria.body)
         yield sides
 
@@ -118,8 +119,8 @@ def _is_stored(status: int, answer: bytes) -> bool:
     return status == 200 and b'"refused":[]' in answer
 
 
-def _no_content(status: int, answer: bytes) -> bool:
-    return status == 204
+def _is_good(status: int, answer: bytes) -> bool:
+    return status < 300
 
 
 def _round(database: Database, side: Side, parts: Sequence[Sequence[Feed]]) -> None:
@@ -182,7 +183,7 @@ def _stored(until: int) -> dict[str, tuple[Any, Any]]:
 def _blocks(database: Database) -> dict[int, tuple[Any, Any]]:
     """What the bare application stored, by series."""
     parts: dict[int, list[tuple[Any, Any]]] = {}
-    for (payload,) in database.execute("SELECT payload FROM bench_block ORDER BY id", binary=True):
+    for (payload,) in database.execute("SELECT payload FROM bench_tail ORDER BY id", binary=True):
         for arrival in cast(list[Arrival], decode_tail(payload)):
             for number, values in zip(arrival.series.tolist(), arrival.values, strict=True):
                 parts.setdefault(number, []).append((arrival.stamps, values))

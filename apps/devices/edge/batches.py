@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ State = str | bool
 Stamps = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Column = TypeVar("Column")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,17 @@ class Part:
 
 
 class _Batch(msgspec.Struct):
+    """A batch as it should be."""
+
+    source: str
+    timestamps: list[int]
+    fields: dict[str, list[float | None]] = {}
+    states: dict[str, list[State | None]] = {}
+
+
+class _Parts(msgspec.Struct):
+    """A batch some of which is not as it should be: its parts, to be looked at one by one."""
+
     source: Raw = NULL
     timestamps: Raw = NULL
     fields: Raw = Raw(b"{}")
@@ -61,21 +72,22 @@ class _Batch(msgspec.Struct):
 
 
 _BATCH = msgspec.json.Decoder(_Batch)
+_PARTS = msgspec.json.Decoder(_Parts)
 _COLUMNS = msgspec.json.Decoder(dict[str, Raw])
 _STAMPS = msgspec.json.Decoder(list[int])
 # Takes neither text nor booleans, and no number a double cannot hold.
 _NUMBERS = msgspec.json.Decoder(list[float | None])
-_STATES = msgspec.json.Decoder(list[str | bool | None])
+_STATES = msgspec.json.Decoder(list[State | None])
 
 
 def read(raw: Raw, scene: Scene) -> Part | None:
     """What of a batch can be stored, None for a batch refused as a whole. Refusals go to the ledger."""
     try:
-        batch = _BATCH.decode(raw)
+        batch = _open(raw)
     except UNREADABLE:
         scene.ledger.refuse(None, Code.MALFORMED, count=1)
         return None
-    name = text_of(batch.source)
+    name = batch.source if isinstance(batch.source, str) else text_of(batch.source)
     fields, states = _columns(name, batch.fields, scene), _columns(name, batch.states, scene)
     try:
         target = scene.target(name)
@@ -87,21 +99,34 @@ def read(raw: Raw, scene: Scene) -> Part | None:
         return None
     numbers = _accepted(name, fields, lambda field, column: _numbers(field, column, len(stamps)), scene)
     texts = _accepted(name, states, lambda field, column: _texts(field, column, len(stamps)), scene)
-    keep = _keep(name, stamps, _readings_at(len(stamps), numbers, texts), target, scene)
-    return _part(target, stamps, keep, numbers, texts)
+    values = np.array(list(numbers.values()), np.float64).reshape(len(numbers), len(stamps))  # None: NaN
+    keep = _keep(name, stamps, values, texts, target, scene)
+    return _part(target, tuple(numbers), stamps, values, texts, keep)
 
 
-def _columns(name: str | None, raw: Raw, scene: Scene) -> dict[str, Raw]:
+def _open(raw: Raw) -> _Batch | _Parts:
+    """All of the batch in one go where it is as it should be, which it nearly always is."""
     try:
-        return _COLUMNS.decode(raw)
+        return _BATCH.decode(raw)
+    except UNREADABLE:
+        return _PARTS.decode(raw)
+
+
+def _columns(
+    name: str | None, columns: Raw | Mapping[str, list[Item]], scene: Scene
+) -> Mapping[str, Raw | list[Item]]:
+    if not isinstance(columns, Raw):
+        return columns
+    try:
+        return _COLUMNS.decode(columns)
     except UNREADABLE:
         scene.ledger.refuse(name, Code.MALFORMED, count=1)
         return {}
 
 
-def _stamps(raw: Raw) -> Stamps:
+def _stamps(given: Raw | list[int]) -> Stamps:
     try:
-        stamps = _STAMPS.decode(raw)
+        stamps = _STAMPS.decode(given) if isinstance(given, Raw) else given
     except UNREADABLE:
         raise RefusedError(Code.BAD_TIMESTAMPS) from None
     try:
@@ -116,36 +141,38 @@ def _check_width(columns: int) -> None:
 
 
 def _accepted(
-    name: str | None, columns: Mapping[str, Raw], read_one: Callable[[str, Raw], Column], scene: Scene
-) -> dict[str, Column]:
+    name: str | None,
+    columns: Mapping[str, Raw | list[Item]],
+    read_one: Callable[[str, Raw | list[Item]], list[Item]],
+    scene: Scene,
+) -> dict[str, list[Item]]:
     accepted = {}
-    for field, raw in columns.items():
+    for field, column in columns.items():
         try:
-            accepted[field] = read_one(field, raw)
+            accepted[field] = read_one(field, column)
         except RefusedError as refused:
-            scene.ledger.refuse(name, refused.code, field=field, count=_count(raw))
+            scene.ledger.refuse(name, refused.code, field=field, count=_count(column))
     return accepted
 
 
-def _numbers(field: str, raw: Raw, length: int) -> Numbers:
+def _numbers(field: str, column: Raw | list[float | None], length: int) -> list[float | None]:
     if not is_field_name(field):
         raise RefusedError(Code.BAD_NAME)
-    values = _decode(_NUMBERS, raw, length)
-    return np.array(values, dtype=np.float64)  # None becomes NaN
+    return _decode(_NUMBERS, column, length)
 
 
-def _texts(field: str, raw: Raw, length: int) -> list[State | None]:
+def _texts(field: str, column: Raw | list[State | None], length: int) -> list[State | None]:
     if not is_state_name(field):
         raise RefusedError(Code.BAD_NAME)
-    values = _decode(_STATES, raw, length)
+    values = _decode(_STATES, column, length)
     if not all(_is_state(value) for value in values):
         raise RefusedError(Code.BAD_VALUE)
     return values
 
 
-def _decode(decoder: msgspec.json.Decoder[list[Column]], raw: Raw, length: int) -> list[Column]:
+def _decode(decoder: msgspec.json.Decoder[list[Item]], column: Raw | list[Item], length: int) -> list[Item]:
     try:
-        values = decoder.decode(raw)
+        values = decoder.decode(column) if isinstance(column, Raw) else column
     except UNREADABLE:
         raise RefusedError(Code.BAD_VALUE) from None
     if len(values) != length:
@@ -157,32 +184,39 @@ def _is_state(value: State | None) -> bool:
     return not isinstance(value, str) or (len(value) <= STATE_LENGTH and is_text(value))
 
 
-def _count(raw: Raw) -> int:
+def _count(column: Raw | Sequence[object]) -> int:
     """The number of readings in a refused column; something that is no list is one."""
-    value = value_of(raw)
-    return sum(item is not None for item in value) if isinstance(value, list) else 1
+    values = value_of(column) if isinstance(column, Raw) else column
+    return sum(item is not None for item in values) if isinstance(values, list) else 1
 
 
-def _readings_at(
-    length: int, numbers: Mapping[str, Numbers], texts: Mapping[str, list[State | None]]
-) -> NDArray[np.int64]:
-    """How many readings, and states, there are at each stamp."""
-    present = np.zeros(length, dtype=np.int64)
-    for values in numbers.values():
-        present += ~np.isnan(values)
-    for states in texts.values():
-        present += np.array([state is not None for state in states], dtype=bool)
-    return present
-
-
-def _keep(name: str | None, stamps: Stamps, present: NDArray[np.int64], target: Target, scene: Scene) -> Mask:
-    """Which stamps can be stored; the readings of the others are refused."""
+def _keep(
+    name: str | None,
+    stamps: Stamps,
+    values: Numbers,
+    texts: Mapping[str, list[State | None]],
+    target: Target,
+    scene: Scene,
+) -> Mask | None:
+    """Which stamps can be stored, None for all; the readings of the others are refused."""
+    oldest = max(OLDEST, target.sealed_before or OLDEST)
+    if not len(stamps) or (stamps.min() >= oldest and stamps.max() <= scene.newest):
+        return None
     keep = np.ones(len(stamps), dtype=bool)
+    present = _readings_at(values, texts)
     for code, out in _out_of_range(stamps, target, scene):
         if count := int(present[out].sum()):
             scene.ledger.refuse(name, code, count=count)
         keep &= ~out
     return keep
+
+
+def _readings_at(values: Numbers, texts: Mapping[str, list[State | None]]) -> NDArray[np.int64]:
+    """How many readings, and states, there are at each stamp."""
+    present: NDArray[np.int64] = np.count_nonzero(~np.isnan(values), axis=0)
+    for states in texts.values():
+        present = present + np.array([state is not None for state in states], dtype=bool)
+    return present
 
 
 def _out_of_range(stamps: Stamps, target: Target, scene: Scene) -> Iterator[tuple[Code, Mask]]:
@@ -195,26 +229,26 @@ def _out_of_range(stamps: Stamps, target: Target, scene: Scene) -> Iterator[tupl
 
 def _part(
     target: Target,
+    fields: tuple[str, ...],
     stamps: Stamps,
-    keep: Mask,
-    numbers: Mapping[str, Numbers],
+    values: Numbers,
     texts: Mapping[str, list[State | None]],
+    keep: Mask | None,
 ) -> Part:
-    kept = {field: values[keep] for field, values in numbers.items()}
-    # A column of nothing but nulls says nothing, and creates no series.
-    kept = {field: values for field, values in kept.items() if not np.isnan(values).all()}
-    return Part(
-        source_id=target.id,
-        fields=tuple(kept),
-        stamps=stamps[keep],
-        values=np.array(list(kept.values()), dtype=np.float64).reshape(len(kept), int(keep.sum())),
-        states={field: _stamped(stamps, keep, states) for field, states in texts.items()},
-    )
+    states = {field: _stamped(stamps, keep, column) for field, column in texts.items()}
+    if keep is not None:
+        stamps, values = stamps[keep], values[:, keep]
+    empty: Mask = np.logical_and.reduce(np.isnan(values), axis=1)
+    if empty.any():  # a column of nothing but nulls says nothing, and creates no series
+        fields = tuple(name for name, is_empty in zip(fields, empty.tolist(), strict=True) if not is_empty)
+        values = values[~empty]
+    return Part(target.id, fields, stamps, values, states)
 
 
-def _stamped(stamps: Stamps, keep: Mask, states: list[State | None]) -> list[tuple[int, State]]:
+def _stamped(stamps: Stamps, keep: Mask | None, states: list[State | None]) -> list[tuple[int, State]]:
+    kept = [True] * len(states) if keep is None else keep.tolist()
     return [
         (stamp, state)
-        for stamp, kept, state in zip(stamps.tolist(), keep.tolist(), states, strict=True)
-        if kept and state is not None
+        for stamp, is_kept, state in zip(stamps.tolist(), kept, states, strict=True)
+        if is_kept and state is not None
     ]
