@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.devices",
     "apps.alerts",
     "apps.analytics",
+    "apps.meters",
     "apps.desk",
 ]
 
@@ -178,7 +179,8 @@ STORAGES = {
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+# Loggers follow no redirect, and those of old firmware speak no TLS of today.
+SECURE_REDIRECT_EXEMPT = [r"^health/$", r"^api/v1/loggers/acquisuite/?$"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -219,6 +221,8 @@ REST_FRAMEWORK = {
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)
 # Requests of one house's key; an agent that empties its spool after an outage makes a few per second.
 EDGE_REQUESTS_PER_MINUTE = env.int("EDGE_REQUESTS_PER_MINUTE", default=1200)
+# Whether loggers may delete a file that cannot be read, as a copy is in the inbox; else they keep theirs too.
+LOGGERS_DROP_UNREADABLE = env.bool("LOGGERS_DROP_UNREADABLE", default=False)
 # How long the inbox keeps what arrived as it came; that it arrived is kept for ever.
 INBOX_KEEP_DAYS = env.int("INBOX_KEEP_DAYS", default=90)
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  a model, not a secret
@@ -242,6 +246,7 @@ UNFOLD = {
     "SITE_SYMBOL": "bolt",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "apps.desk.admin.frame.favicon"}],
     "STYLES": ["apps.desk.admin.frame.stylesheet"],
+    "SCRIPTS": ["apps.desk.admin.frame.script"],
     "COLORS": {  # the accent of the site's own pages
         "primary": {
             "50": "#effaf7",

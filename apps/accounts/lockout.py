@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_cool_off
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -38,6 +39,16 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def lasts_until(failures: int, at: datetime) -> datetime | None:
+    """Until when so many failures, the last of them `at`, keep the log-in shut; None when they do not."""
+    return at + get_cool_off() if failures >= settings.AXES_FAILURE_LIMIT else None
+
+
+def unlock(*, username: str | None, address: str | None) -> None:
+    """Forget the failures of an e-mail from an address, so that it can be tried again at once."""
+    AxesProxyHandler.reset_attempts(username=username, ip_address=address)
 
 
 def answer(

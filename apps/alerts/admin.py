@@ -20,7 +20,7 @@ from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, Maintenance, State
 from apps.alerts.mutations import acknowledge, acknowledge_all
 from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedAdmin, VisibleFilter, leave_dialog
-from apps.readings.admin import moment
+from apps.readings.times import moment
 
 STAMPS = {"since", "last"}
 COLOURS = {State.OPEN.label: "danger", State.ACKNOWLEDGED.label: "warning", State.CLEARED.label: "success"}
@@ -115,8 +115,7 @@ class AlertAdmin(ReadOnlyAdmin):
 class MaintenanceAdmin(ScopedAdmin):
     """When somebody works on a house, and why."""
 
-    list_display = ["house", "reason", "starts_at", "ends_at"]
-    list_display_links = ["reason"]
+    list_display = ["reason", "house", "starts_at", "ends_at"]
     list_filter = [("house", VisibleFilter)]
     list_select_related = ["house"]
     search_fields = ["reason", "house__name", "house__label"]

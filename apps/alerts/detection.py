@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from apps.alerts import agents, facts, rhythm, stuck
-from apps.alerts.facts import Watched
+from apps.alerts import agents, detectors, facts, rhythm, stuck
+from apps.alerts.facts import Waiting, Watched
 from apps.alerts.kinds import Kind, Subject, Verdict
 from apps.alerts.rhythm import Rhythm
 from apps.alerts.stuck import Held
@@ -33,7 +33,8 @@ class Picture:
 def look(now: datetime, offline: Collection[int]) -> Picture:
     """See how all houses fare; what is learnt of sources on the way is written down.
 
-    `offline` are houses whose agent is known to be offline. Five statements, however many sources.
+    `offline` are houses whose agent is known to be offline. Six statements, however many sources, and those
+    of the detectors that other apps registered.
     """
     picture = Picture()
     stamp = milliseconds(now)
@@ -43,6 +44,9 @@ def look(now: datetime, offline: Collection[int]) -> Picture:
     away = {unit.house_id for unit in units if _offline(unit, stamp) is Verdict.FAULTY} | set(offline)
     _look_at_sources(picture, facts.sources(), away, stamp)
     _look_at_refusals(picture, facts.refusals(now))
+    _look_at_quarantine(picture, facts.waiting())
+    for seen in detectors.look(now):
+        picture.add(*seen)
     return picture
 
 
@@ -118,3 +122,9 @@ def _look_at_refusals(picture: Picture, refusals: Iterable[Refusal]) -> None:
             "last": milliseconds(refusal.last_at),
         }
         picture.add(subject, Verdict.FAULTY, evidence)
+
+
+def _look_at_quarantine(picture: Picture, waiting: Iterable[Waiting]) -> None:
+    for one in waiting:
+        subject = Subject(one.house_id, one.source_id, Kind.QUARANTINE)
+        picture.add(subject, Verdict.FAULTY, {"since": one.oldest, "count": one.count})

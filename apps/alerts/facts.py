@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Min
+from django.db.models import Count, F, Min
 
 from apps.alerts.models import Watch
 from apps.alerts.rhythm import Rhythm
 from apps.alerts.stuck import QUANTITIES, Held
 from apps.devices.models import EdgeUnit, Refusal
-from apps.readings.models import Kind, Namespace, Source
+from apps.readings.models import Dependency, Kind, Namespace, QuarantinedStep, Source
 from apps.readings.sql import fetch
 
 Values = dict[str, tuple[int, float]]
@@ -40,10 +40,11 @@ def units() -> list[EdgeUnit]:
 
 
 def sources() -> list[Watched]:
-    """The sources in use whose readings arrive; analytics items are computed."""
+    """The sources in use whose readings arrive; items and derived meters are computed from those."""
     rows = (
         Source.objects.filter(enabled=True, house__enabled=True)
         .exclude(namespace=Namespace.ANALYTICS)
+        .exclude(pk__in=Dependency.objects.values("source"))
         .annotate(cadence=Min("series__cadence"), newest=F("latest__newest"))
         .order_by("id")
         .values_list(
@@ -137,3 +138,20 @@ def refusals(now: datetime) -> list[Refusal]:
     """What was refused within the hour of houses in use."""
     lately = Refusal.objects.filter(last_at__gt=now - REFUSED_LATELY, house__enabled=True)
     return list(lately.exclude(code=INTENDED))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Steps of a source's counters that nobody has decided on."""
+
+    source_id: int
+    house_id: int
+    count: int
+    oldest: int
+
+
+def waiting() -> list[Waiting]:
+    """The sources with steps in quarantine, of houses in use. One query."""
+    steps = QuarantinedStep.objects.waiting().filter(series__source__house__enabled=True).order_by()
+    found = steps.values_list("series__source", "series__source__house")
+    return [Waiting(*row) for row in found.annotate(Count("id"), Min("stamp"))]

@@ -18,6 +18,9 @@ class Kind(StrEnum):
     SPOOL = "spool"
     CLOCK = "clock"
     REFUSED = "refused"
+    QUARANTINE = "quarantine"
+    NEGATIVE = "negative"
+    RESIDUAL = "residual"
 
 
 TITLES = {
@@ -28,6 +31,9 @@ TITLES = {
     Kind.SPOOL: "Spool nearly full",
     Kind.CLOCK: "Clock offset",
     Kind.REFUSED: "Refused data",
+    Kind.QUARANTINE: "Counter in quarantine",
+    Kind.NEGATIVE: "Below zero",
+    Kind.RESIDUAL: "Balance residual",
 }
 
 
@@ -54,11 +60,24 @@ PATIENCE = {
     Kind.SPOOL: Patience(opens=2 * MINUTE, clears=5 * MINUTE),
     Kind.CLOCK: Patience(opens=3 * MINUTE, clears=5 * MINUTE),
     Kind.REFUSED: Patience(),
+    Kind.QUARANTINE: Patience(),
+    Kind.NEGATIVE: Patience(),
+    Kind.RESIDUAL: Patience(),
 }
 """Of the kinds that are looked at again and again; warnings open and clear by their own events."""
 
 # What does not concern who only lives in the house.
-FOR_OPERATORS = frozenset({Kind.STUCK, Kind.SPOOL, Kind.CLOCK, Kind.REFUSED})
+FOR_OPERATORS = frozenset(
+    {
+        Kind.STUCK,
+        Kind.SPOOL,
+        Kind.CLOCK,
+        Kind.REFUSED,
+        Kind.QUARANTINE,
+        Kind.NEGATIVE,
+        Kind.RESIDUAL,
+    }
+)
 
 
 class Subject(NamedTuple):

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.alerts import evaluation, mails
+from apps.alerts import evaluation, mails, retention
 
 
 @shared_task(name="alerts.evaluate")
@@ -16,3 +16,9 @@ def evaluate() -> None:
 def mail() -> None:
     """Mail what opened since the last time to those who want it."""
     mails.send(now=timezone.now())
+
+
+@shared_task(name="alerts.retain")
+def retain() -> None:
+    """Forget alerts that cleared a year ago."""
+    retention.retain(now=timezone.now())

@@ -54,6 +54,25 @@ def _refused(name: str, evidence: Evidence) -> str:
     return f"{evidence.get('count')} readings or events of {whose} refused so far. {reason}"
 
 
+def _quarantine(name: str, evidence: Evidence) -> str:
+    count = evidence.get("count")
+    waits = "1 step of a counter waits" if count == 1 else f"{count} steps of counters wait"
+    return f"{name}: {waits} for a decision"
+
+
+def _negative(name: str, evidence: Evidence) -> str:
+    """Some intervals below zero are noise around it; this is told when they are many."""
+    role, count = evidence.get("role"), evidence.get("count")
+    meters = " or ".join(evidence.get("meters", ()))
+    hint = f" Is {meters} wired the other way round? Then swap its polarity" if meters else ""
+    return f"{name}: the {role} was below zero in {count} intervals of two days.{hint}"
+
+
+def _residual(name: str, evidence: Evidence) -> str:
+    percent, tolerated = evidence.get("percent"), evidence.get("tolerated")
+    return f"{name}: the meters leave {percent} % of a day's load over; {tolerated} % are tolerated"
+
+
 _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.WARNING: _warning,
     Kind.SILENT: _silent,
@@ -62,6 +81,9 @@ _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.SPOOL: _spool,
     Kind.CLOCK: _clock,
     Kind.REFUSED: _refused,
+    Kind.QUARANTINE: _quarantine,
+    Kind.NEGATIVE: _negative,
+    Kind.RESIDUAL: _residual,
 }
 
 _PLAIN = {
@@ -72,6 +94,9 @@ _PLAIN = {
     Kind.SPOOL: "Readings are waiting to be sent",
     Kind.CLOCK: "The clock of this house's computer is wrong",
     Kind.REFUSED: "Some readings could not be stored",
+    Kind.QUARANTINE: "A meter reading of {name} is being checked",
+    Kind.NEGATIVE: "A meter of this house seems to be wired the other way round",
+    Kind.RESIDUAL: "The meters of this house do not agree",
 }
 
 ADVICE = {
@@ -88,4 +113,10 @@ ADVICE = {
     Kind.CLOCK: "Let the agent's computer reach a time server. Readings carry the stamps of its clock.",
     Kind.REFUSED: "The reason says what to change, at the device or in its settings. What is refused is not "
     "stored.",
+    Kind.QUARANTINE: "Say under Quarantine, in the admin, what each step is: the change of a meter, a "
+    "reading that is right, or one that is wrong. It counts nothing until then.",
+    Kind.NEGATIVE: "A load never gives power, and solar panels never take much. Look which meter is wired "
+    "the other way round and swap its polarity in the meter set: its days are then worked out again.",
+    Kind.RESIDUAL: "Solar, battery and utility together are the load. Look for a meter that is reversed, "
+    "stands still, misses a phase or is on another bus, and at the clocks of the loggers.",
 }

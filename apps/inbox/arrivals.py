@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,11 +32,15 @@ def receive(
     metadata: Mapping[str, Any],
     body: bytes,
     received_at: datetime,
+    parse_soon: bool = True,
+    beside: Callable[[Receipt], object] | None = None,
 ) -> Receipt:
     """Keep `body` and the fact that it arrived; a worker parses it soon.
 
     When this returns all is committed, so call it outside transactions, and answer the sender after it.
-    `metadata` is JSON; values whose names sound like secrets are masked. Raises BodyTooLarge.
+    `metadata` is JSON; values whose names sound like secrets are masked. Who parses it at once says so by
+    `parse_soon`; the sweep comes by either way. `beside` is called within the same transaction. Raises
+    BodyTooLarge.
     """
     if len(body) > MOST_BYTES:
         raise BodyTooLarge(f"The body has {len(body):,} bytes; at most {MOST_BYTES:,} are accepted.")
@@ -49,7 +53,10 @@ def receive(
             body_id=bodies.store.put(body),
             received_at=received_at,
         )
-        send_soon("inbox.parse", receipt.pk)
+        if beside is not None:
+            beside(receipt)
+        if parse_soon:
+            send_soon("inbox.parse", receipt.pk)
     return receipt
 
 

@@ -26,7 +26,7 @@ class BodyExpired(ValueError):  # noqa: N818
 @transaction.atomic
 def replay(*, receipt: Receipt, by: User | None) -> None:
     """Let `receipt` be parsed once more, soon. Raises BodyExpired."""
-    if not _reset(receipt.pk):
+    if not reset(receipt.pk):
         raise BodyExpired(f"The body of {receipt} is no longer kept.")
     if by is not None:
         LogEntry.objects.log_actions(
@@ -53,7 +53,7 @@ def replay_many(running: Running, *, which: dict[str, Any], person: int) -> None
     ids = list(found.order_by("pk").values_list("pk", flat=True))
     running.progress(0, len(ids))
     for done, receipt_id in enumerate(ids, start=1):
-        if _reset(receipt_id):
+        if reset(receipt_id):
             parse(receipt_id)
         running.progress(done, len(ids))
     running.progress(len(ids), len(ids), _summary(ids))
@@ -63,7 +63,7 @@ def _kept(receipts: ReceiptQuerySet) -> ReceiptQuerySet:
     return receipts.filter(body__isnull=False)
 
 
-def _reset(receipt_id: int) -> bool:
+def reset(receipt_id: int) -> bool:
     """Let the receipt wait for a parser again; False if its body is gone."""
     kept = _kept(Receipt.objects.filter(pk=receipt_id))
     return kept.update(state=State.RECEIVED, error="", attempts=0) == 1

@@ -13,6 +13,7 @@ from apps.readings.counters import Decision
 from apps.readings.models import CounterDecision, Kind, QuarantinedStep, Series
 from apps.readings.query import read
 from apps.readings.samples import DAY
+from apps.readings.series import LAST_DAY
 from apps.readings.times import moment
 
 CONTEXT = 4
@@ -53,6 +54,8 @@ def revoke(*, decision: CounterDecision, by: User | None, at: datetime) -> bool:
 
 def context(series: Series, stamp: int) -> list[tuple[int, float]]:
     """The readings around a stamp, itself included: at most `CONTEXT` on either side, within a day of it."""
+    if not 0 < stamp // DAY < LAST_DAY:
+        return []
     samples = read([series.pk], start=stamp - DAY, end=stamp + DAY)[series.pk]
     place = int(samples.stamps.searchsorted(stamp))
     near = slice(max(0, place - CONTEXT), place + CONTEXT + 1)

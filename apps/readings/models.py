@@ -5,10 +5,12 @@ Stamps are Unix milliseconds UTC; a day is the UTC day number, stamp // 86 400 0
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -53,6 +55,12 @@ DECISIONS = [
     (Decision.REJECT.value, "Rejected"),
     (Decision.SWAP.value, "Marked as swap"),
 ]
+
+
+def above_zero(value: float) -> None:
+    """A validator: ValidationError unless `value` is a finite number above zero."""
+    if not 0 < value < inf:
+        raise ValidationError("Enter a number above zero, or nothing where it is not known.", code="invalid")
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -128,12 +136,14 @@ class Series(models.Model):
     rating = models.FloatField(
         null=True,
         blank=True,
+        validators=[above_zero],
         help_text="Of a counter: the largest increase in an hour, in its unit (for kWh that is kW)."
         " More is quarantined. Empty: not known.",
     )
     modulus = models.FloatField(
         null=True,
         blank=True,
+        validators=[above_zero],
         help_text="Of a counter: where its register begins at 0 again, in its unit, such as 6553.6 for"
         " 16 bits of 0.1 kWh. Empty: not known.",
     )

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import overload
 
 
-def moment(stamp: int) -> str:
-    """A stamp in Unix ms, such as “2026-03-10 00:00:00 UTC”."""
+@overload
+def moment(stamp: int) -> str: ...
+@overload
+def moment(stamp: None) -> None: ...
+
+
+def moment(stamp: int | None) -> str | None:
+    """A stamp in Unix ms, such as “2026-03-10 00:00:00 UTC”; None where there is none."""
+    if stamp is None:
+        return None
     try:
         return f"{datetime.fromtimestamp(stamp / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError):  # beyond the calendar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -18,7 +18,9 @@ from apps.devices.models import Device, Refusal
 from apps.devices.mutations import update_device
 from apps.houses.models import House
 from apps.houses.mutations import set_enabled
-from apps.readings.models import Latest, Source
+from apps.readings import quarantine
+from apps.readings.counters import Register, Step, Why
+from apps.readings.models import CounterDecision, Latest, Source
 from tests.alerts.conftest import MINUTE, NOON, Clock, lasting, meter, report, seen, warn
 from tests.readings.threads import at_once
 
@@ -234,6 +236,32 @@ class TestRefusals:
     def test_who_disables_a_source_wants_its_data_refused(self, clock: Clock, house_a: House) -> None:
         self.refuse(house_a, clock.now, code="disabled_source")
         evaluate(now=clock.now)
+        assert lasting() == []
+
+
+class TestQuarantine:
+    def steps(self, clock: Clock, *ages: timedelta) -> list[Step]:
+        stamps = [clock.ms - round(age.total_seconds() * 1000) for age in ages]
+        return [Step(Register(stamp - 1, 4001.0), Register(stamp, 12.0), Why.LOWER) for stamp in stamps]
+
+    def test_steps_that_wait_are_one_alert_of_their_source_until_all_are_decided_on(
+        self, clock: Clock, egauge: Device
+    ) -> None:
+        register = egauge.source.series.first()
+        assert register is not None
+        steps = self.steps(clock, 20 * MINUTE, 30 * MINUTE)
+        quarantine.record(series_id=register.pk, day=1, steps=steps)
+        evaluate(now=clock.now)
+        [alert] = lasting()
+        assert (alert.kind, alert.source, alert.key) == (Kind.QUARANTINE, egauge.source, "")
+        assert (alert.evidence["count"], alert.began_at) == (2, NOON - 30 * MINUTE)
+        CounterDecision.objects.create(
+            series=register, stamp=steps[0].after.stamp, value=12, kind="swap", at=NOON
+        )
+        evaluate(now=clock.now)
+        assert lasting()[0].evidence["count"] == 1
+        quarantine.record(series_id=register.pk, day=1, steps=[])
+        clock.pass_by(MINUTE, egauge)
         assert lasting() == []
 
 

@@ -27,7 +27,7 @@ MEMBERS = (LOG_IN, 404, 200, 200, 200, 200)
 API_PEOPLE = (401, 200, 200, 200, 200, 200)
 API_MEMBERS = (401, 404, 200, 200, 200, 200)
 OPERATORS = (LOG_IN, 403, 403, 403, 200, 200)
-AGENTS = (401,) * 6  # keys of houses open these, people nothing
+AGENTS = (401,) * 6  # keys of houses and passwords of loggers open these, people nothing
 REDIRECTED = (LOG_IN, 302, 302, 302, 302, 302)
 
 
@@ -92,6 +92,8 @@ PLACES: dict[str, Place] = {
     "api/v1/edge/readings/": Place("", AGENTS, "post"),
     "api/v1/edge/config/": Place("", AGENTS),
     "api/v1/edge/config/ack/": Place("", AGENTS, "post"),
+    "api/v1/loggers/acquisuite/": Place("", AGENTS, "post", ask={"MODE": "TEST"}),
+    "api/v1/loggers/acquisuite": Place("", AGENTS, "post", ask={"MODE": "TEST"}),
 }
 
 

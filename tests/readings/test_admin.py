@@ -6,11 +6,13 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.accounts.roles import Role
 from apps.houses.models import House
-from apps.readings.models import Kind, Series, Source
+from apps.readings import store
+from apps.readings.models import Invalidation, Kind, Series, Source
 from apps.readings.series import FieldSpec, declare
-from tests.people import AsUser
-from tests.readings.building import T0, put
+from tests.people import AsUser, person
+from tests.readings.building import DAY, T0, put
 
 SOURCES = reverse("admin:readings_source_changelist")
 SERIES = reverse("admin:readings_series_changelist")
@@ -45,9 +47,9 @@ def test_pages_of_other_houses_do_not_exist(as_user: AsUser, alice: User, house_
 
 
 def test_homeowners_and_analysts_have_no_admin(as_user: AsUser, bob: User, ann: User, source: Source) -> None:
-    for person in (bob, ann):
-        assert as_user(person).get(SOURCES).status_code in {302, 403}
-        assert as_user(person).get(page(source)).status_code in {302, 403}
+    for someone in (bob, ann):
+        assert as_user(someone).get(SOURCES).status_code in {302, 403}
+        assert as_user(someone).get(page(source)).status_code in {302, 403}
 
 
 def test_the_newest_reading_is_shown(as_user: AsUser, alice: User, series: Series) -> None:
@@ -91,7 +93,58 @@ def test_an_unknown_unit_is_set_once(as_user: AsUser, alice: User, series: Serie
     assert as_user(alice).post(page(series), answer).status_code == 302
     series.refresh_from_db()
     assert (series.unit, series.kind, series.field) == ("kWh", Kind.COUNTER, "A.Solar")
-    assert as_user(alice).post(page(series), {"unit": "W", "kind": "gauge"}).status_code == 403
+    as_user(alice).post(page(series), {"unit": "W", "kind": "gauge"})
+    series.refresh_from_db()
+    assert (series.unit, series.kind) == ("kWh", Kind.COUNTER)
+
+
+def test_of_a_series_that_is_known_and_no_counter_nothing_is_set(
+    as_user: AsUser, alice: User, source: Source
+) -> None:
+    declare(source=source, fields=[FieldSpec("P", unit="kW")])
+    assert as_user(alice).post(page(Series.objects.get()), {"unit": "W"}).status_code == 403
+
+
+class TestCounters:
+    @pytest.fixture
+    def meter(self, source: Source) -> Series:
+        declare(source=source, fields=[FieldSpec("E", unit="kWh", kind=Kind.COUNTER)])
+        put(source, "E", {T0: 1.0})
+        store.compact(source.pk, DAY)
+        Invalidation.objects.all().delete()
+        return Series.objects.get()
+
+    def test_an_operator_sets_its_rating_and_modulus(
+        self, as_user: AsUser, alice: User, meter: Series
+    ) -> None:
+        as_user(alice).post(page(meter), {"rating": "11", "modulus": "6553.6"})
+        meter.refresh_from_db()
+        assert (meter.rating, meter.modulus) == (11, 6553.6)
+        assert list(Invalidation.objects.values_list("day", flat=True)) == [DAY]
+        assert meter.history.get().history_user == alice
+
+    def test_saving_the_same_rolls_up_nothing(self, as_user: AsUser, alice: User, meter: Series) -> None:
+        as_user(alice).post(page(meter), {"rating": "", "modulus": ""})
+        assert not Invalidation.objects.exists()
+
+    @pytest.mark.parametrize("bad", ["0", "-3", "nan", "many"])
+    def test_a_rating_is_above_zero(self, as_user: AsUser, alice: User, meter: Series, bad: str) -> None:
+        assert as_user(alice).post(page(meter), {"rating": bad, "modulus": ""}).status_code == 200
+        meter.refresh_from_db()
+        assert meter.rating is None
+
+    def test_operators_of_other_houses_set_nothing(
+        self, as_user: AsUser, meter: Series, house_b: House
+    ) -> None:
+        client = as_user(person("dora", Role.OPERATOR, house_b))
+        assert client.get(page(meter)).status_code == 404
+        client.post(page(meter), {"rating": "11"})
+        meter.refresh_from_db()
+        assert meter.rating is None
+
+    def test_others_have_neither(self, as_user: AsUser, alice: User, source: Source) -> None:
+        declare(source=source, fields=[FieldSpec("P", unit="kW")])
+        assert "modulus" not in as_user(alice).get(page(Series.objects.get())).content.decode().lower()
 
 
 def test_leaving_the_unit_unknown_changes_nothing(as_user: AsUser, alice: User, series: Series) -> None:

@@ -100,6 +100,12 @@ def test_there_must_be_a_reading(meter: Series, alice: User) -> None:
         decide(series=meter, stamp=T0 + 25, kind=Decision.SWAP, by=alice, at=NOW)
 
 
+@pytest.mark.parametrize("stamp", [-1, 2**62, -(2**62)])
+def test_a_stamp_beyond_all_calendars_is_no_reading(meter: Series, alice: User, stamp: int) -> None:
+    with pytest.raises(ValidationError, match="no reading"):
+        decide(series=meter, stamp=stamp, kind=Decision.SWAP, by=alice, at=NOW)
+
+
 def test_only_registers_have_steps(meter: Series, alice: User) -> None:
     power = meter.source.series.get(field="P")
     with pytest.raises(ValidationError, match="no counter"):

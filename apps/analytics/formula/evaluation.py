@@ -125,7 +125,7 @@ class Evaluation:
     @cached_property
     def _signals(self) -> dict[Field | int, Signal]:
         """What the expression is made of: series by field, averages by the identity of their node."""
-        return {_key(leaf): self._signal(leaf) for leaf in _operands(self.node)}
+        return {_key(leaf): self._signal(leaf) for leaf in operands(self.node)}
 
     def _signal(self, leaf: Field | Call) -> Signal:
         if isinstance(leaf, Call):
@@ -258,7 +258,7 @@ def _average_of_number(node: Node, leaf: Callable[[Node], Quantity]) -> Quantity
     return compute(children(node)[0], leaf)
 
 
-def _operands(node: Node) -> Iterator[Field | Call]:
+def operands(node: Node) -> Iterator[Field | Call]:
     """The signals of a pointwise expression: its series, and its averages as wholes; shared parts once."""
     seen: set[int] = set()
     waiting = [node]

@@ -36,6 +36,8 @@ ICONS = {
     "devices.command": "terminal",
     "readings.source": "sensors",
     "readings.series": "show_chart",
+    "readings.quarantinedstep": "rule",
+    "readings.counterdecision": "gavel",
     "accounts.user": "group",
     "knox.authtoken": "key",
     "axes.accessattempt": "lock",
@@ -69,6 +71,11 @@ def account_links(request: HttpRequest) -> list[dict[str, str]]:
 def stylesheet(request: HttpRequest) -> str:
     """Where the few styles are that Unfold lacks."""
     return static("css/admin.css")
+
+
+def script(request: HttpRequest) -> str:
+    """Where the few names are that Unfold lacks."""
+    return static("js/frame.js")
 
 
 def favicon(request: HttpRequest) -> str:

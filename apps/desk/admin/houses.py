@@ -8,6 +8,8 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -28,7 +30,7 @@ from apps.devices.mutations import synchronize
 from apps.devices.panes import agent_context
 from apps.houses import credentials, deletion, mutations, transfer
 from apps.houses.csv_admin import CsvAdmin
-from apps.houses.models import EdgeCredential, House
+from apps.houses.models import EdgeCredential, House, Membership
 from apps.houses.scoped_admin import leave_dialog
 
 
@@ -80,7 +82,7 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
     """Houses, their credentials and members."""
 
     form = HouseForm
-    list_display = ["title", "name", "time_zone", "state", "page"]
+    list_display = ["title", "name", "time_zone", "devices", "people", "state", "page"]
     list_display_links = ["title"]
     list_filter = ["enabled"]
     search_fields = ["name", "label"]
@@ -124,9 +126,26 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
     def state(self, house: House) -> str:
         return "enabled" if house.enabled else "disabled"
 
+    @display(description="Devices", ordering="device_count")
+    def devices(self, house: Any) -> str:
+        url = reverse("admin:devices_device_changelist")
+        link = '<a class="dialog-link" href="{}?source__house__id__exact={}">{}</a>'
+        return format_html(link, url, house.pk, house.device_count)
+
+    @display(description="Members", ordering="member_count")
+    def people(self, house: Any) -> int:
+        return int(house.member_count)
+
     @display(description="Page")
     def page(self, house: House) -> str:
         return format_html('<a class="dialog-link" href="{}">Open</a>', reverse("house", args=[house.pk]))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[House]:
+        """Houses with the numbers of their devices and members, in one query."""
+        found = cast("QuerySet[House]", super().get_queryset(request))
+        devices = Device.objects.filter(source__house=OuterRef("pk")).values("source__house")
+        members = Membership.objects.filter(house=OuterRef("pk")).values("house")
+        return found.annotate(device_count=_counted(devices), member_count=_counted(members))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # years of readings hang on a house: only a job can delete it, see `erase`
@@ -325,6 +344,11 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
             return leave_dialog(request, _page(house))
         messages.success(request, f"{house} is {'enabled' if enabled else 'disabled'}.")
         return leave_dialog(request, _page(house))
+
+
+def _counted(groups: QuerySet[Any, Any]) -> Coalesce:
+    """How many rows there are in the one group that an outer row sees; 0 without one."""
+    return Coalesce(Subquery(groups.order_by().annotate(count=Count("*")).values("count")), 0)
 
 
 def _page(house: House) -> str:

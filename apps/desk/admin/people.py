@@ -75,6 +75,7 @@ class UserAdmin(MembershipsAdmin):
     ]
     readonly_fields = ["state", "last_login", "date_joined"]
     inlines = [HouseOfPersonInline]
+    when_empty = "People are added here and invited by mail."
     actions_detail = ["send_link", "deactivate", "reactivate"]
 
     @display(

@@ -10,9 +10,8 @@ from django.db.models.options import Options
 from django.template import Library
 from django.template.context import Context
 from django.urls import reverse
-from django.utils.text import capfirst
 
-from apps.desk.titles import title_of
+from apps.desk.titles import name_of, title_of
 
 register = Library()
 
@@ -38,12 +37,18 @@ def trail(context: Context) -> list[Step]:
     return [*steps[:-1], Step(steps[-1].title)]
 
 
+@register.filter
+def called(opts: Options[Any], count: int = 1) -> str:
+    """What so many of a model are called: `{{ opts|called:3 }}`."""
+    return name_of(opts.model, count)
+
+
 def _below_list(context: Context, opts: Options[Any]) -> list[Step]:
     page, found = _page(context, opts), context.get("original") or context.get("object")
     if isinstance(found, Model):
         below = [Step(BELOW[page])] if page in BELOW else []
         return [Step(str(found), _object_url(found)), *below]
-    return [Step(capfirst(f"add {opts.verbose_name}"))] if page == "add" else []
+    return [Step(f"Add {name_of(opts.model)}")] if page == "add" else []
 
 
 def _page(context: Context, opts: Options[Any]) -> str:

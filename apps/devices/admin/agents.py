@@ -39,6 +39,7 @@ class EdgeUnitAdmin(ReadOnlyAdmin):
     ordering = ["house__name"]
     fields = ["house", "acked_at"]
     change_form_outer_before_template = "admin/devices/agent.html"
+    when_empty = "The agent of a house appears here when it first asks for its devices, or is given some."
     actions_detail = ["synchronize"]
 
     class Media:

@@ -26,7 +26,7 @@ from apps.devices.models import Device
 from apps.devices.mutations import delete_device, synchronize, update_device
 from apps.houses.csv_admin import CsvAdmin
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
-from apps.readings.admin import moment
+from apps.readings.times import moment
 from collectors import drivers
 
 
@@ -43,6 +43,7 @@ class DeviceAdmin(CsvAdmin, ScopedHistoryAdmin):
     readonly_fields = ["house", "name", "kind"]
     change_form_outer_before_template = "admin/devices/device/state.html"
     change_form_before_template = "admin/devices/device/example.html"
+    when_empty = "A device is a meter, battery, inverter or charger that the agent in its house reads."
     actions_detail = ["enable", "disable", "synchronize", "erase"]
 
     csv_columns = transfer.COLUMNS

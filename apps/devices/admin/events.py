@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from apps.devices.models import Event
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
-from apps.readings.admin import moment
+from apps.readings.times import moment
 
 
 @admin.register(Event)
@@ -24,6 +24,7 @@ class EventAdmin(ReadOnlyAdmin):
     fields = ["house", "origin", "time", "type", "content"]
     readonly_fields = ["origin", "time", "content"]
     show_full_result_count = False
+    when_empty = "What happens at devices stands here: a car that comes or leaves, a state, a warning."
 
     @display(description="Time", ordering="timestamp")
     def time(self, event: Event) -> str | None:

@@ -8,7 +8,7 @@ from unfold.decorators import display
 from apps.devices.edge.refusals import MESSAGES, Code
 from apps.devices.models import ChargingSession, Refusal
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
-from apps.readings.admin import moment
+from apps.readings.times import moment
 
 MWH_PER_KWH = 1_000_000
 
@@ -23,6 +23,7 @@ class ChargingSessionAdmin(ReadOnlyAdmin):
     search_fields = ["source__name", "source__label", "source__house__name", "source__house__label"]
     fields = readonly_fields = ["charger", "house", "start", "start_seen", "end", "duration", "energy"]
     show_full_result_count = False
+    when_empty = "A car at a charger makes a session, from when it is plugged in until it leaves."
 
     @display(description="Charger", ordering="source__name")
     def charger(self, session: ChargingSession) -> str:
@@ -62,6 +63,7 @@ class RefusalAdmin(ReadOnlyAdmin):
     search_fields = ["name", "field", "house__name", "house__label"]
     fields = ["house", "origin", "code", "meaning", "field", "count", "first_at", "last_at"]
     readonly_fields = ["origin", "meaning"]
+    when_empty = "All that houses sent was stored. What cannot be is counted here, with the reason."
 
     @display(description="Source", ordering="name")
     def origin(self, refusal: Refusal) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.devices import events, sessions
+from apps.devices import events, sessions, states
 from apps.devices.edge import batches, happenings, refused
-from apps.devices.edge.batches import Part, State
+from apps.devices.edge.batches import Part
 from apps.devices.edge.body import Envelope, TooLargeError
-from apps.devices.edge.happenings import Happening
 from apps.devices.edge.parts import Scene, Target
 from apps.devices.edge.refusals import Ledger
 from apps.houses.models import House
@@ -21,11 +20,6 @@ from apps.readings.sql import fetch
 MOST_EVENTS = (
     20_000  # of one upload, changed states among them: each is a row, and together they take seconds
 )
-
-Stated = list[tuple[int, State]]
-"""States with their stamps."""
-Reported = dict[tuple[int, str], Stated]
-"""What was reported of each source's fields, in order of arrival."""
 
 
 class GoneError(LookupError):
@@ -51,7 +45,7 @@ def receive(*, house: House, envelope: Envelope, received_at: datetime) -> Recei
     parts = [part for raw in envelope.batches if (part := batches.read(raw, scene))]
     reported = _reported(parts)
     happened = happenings.read_all(envelope.events, scene)
-    changed = _changed(reported)
+    changed = states.changed(reported)
     if len(happened) + len(changed) > MOST_EVENTS:
         raise TooLargeError(f"The upload has more than {MOST_EVENTS:,} events and changed states.")
     store.append(_uploads(parts, reported), received_at=received_at)
@@ -83,62 +77,22 @@ def _scene(house: House, received_at: datetime) -> Scene:
     )
 
 
-def _reported(parts: Iterable[Part]) -> Reported:
-    reported: Reported = defaultdict(list)
+def _reported(parts: Iterable[Part]) -> states.Reported:
+    reported: states.Reported = defaultdict(list)
     for part in parts:
-        for field, states in part.states.items():
-            if states:
-                reported[part.source_id, field] += states
+        for field, stated in part.states.items():
+            if stated:
+                reported[part.source_id, field] += stated
     return reported
 
 
-def _changed(reported: Reported) -> list[Happening]:
-    """The events that the reported states amount to."""
-    known = events.states_around({key: _span(states) for key, states in reported.items()})
-    changed = {key: happenings.changes(known[key], states) for key, states in reported.items()}
-    changed = {key: states for key, states in changed.items() if states}
-    newest = store.latest({source_id for source_id, _ in changed}) if changed else {}
-    for key, states in changed.items():
-        states += _still(newest[key[0]].get(key[1]), known[key], reported[key])
-    return [
-        happenings.state_event(source_id, field, stamp, state)
-        for (source_id, field), states in changed.items()
-        for stamp, state in states
-    ]
-
-
-def _span(states: Stated) -> tuple[int, int]:
-    stamps = [stamp for stamp, _ in states]
-    return min(stamps), max(stamps)
-
-
-def _still(newest: tuple[int, float | str | bool] | None, known: Stated, states: Stated) -> Stated:
-    """The newest state, where a late report would hide that it still holds.
-
-    When it arrived it was no change and so was not stored; after the late report it is one.
-    """
-    last_stamp, last_state = max(dict(states).items())
-    if newest is None or isinstance(newest[1], float) or newest[0] <= last_stamp:
-        return []
-    hidden = newest[1] != last_state and not any(stamp > last_stamp for stamp, _ in known)
-    return [(newest[0], newest[1])] if hidden else []
-
-
-def _uploads(parts: Iterable[Part], reported: Reported) -> list[store.Upload]:
+def _uploads(parts: Iterable[Part], reported: states.Reported) -> list[store.Upload]:
     blocks = defaultdict(list)
     for part in parts:
         if part.fields:
             blocks[part.source_id].append(store.Block(part.fields, part.stamps, part.values))
-    newest = _newest(reported)
+    newest = states.newest(reported)
     return [
         store.Upload(source_id, tuple(blocks[source_id]), newest[source_id])
         for source_id in sorted({*blocks, *newest})
     ]
-
-
-def _newest(reported: Reported) -> dict[int, dict[str, tuple[int, State]]]:
-    """The newest state of each field; of equal stamps the last to arrive."""
-    newest: dict[int, dict[str, tuple[int, State]]] = defaultdict(dict)
-    for (source_id, field), states in reported.items():
-        newest[source_id][field] = max(dict(states).items())
-    return newest

@@ -1,6 +1,7 @@
 """Settings of counters, their quarantined steps and what operators decide; how long readings are kept."""
 
 import apps.houses.names
+import apps.readings.models
 import django.core.validators
 import django.db.models.deletion
 import simple_history.models
@@ -23,6 +24,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 help_text="Of a counter: where its register begins at 0 again, in its unit, such as 6553.6 for 16 bits of 0.1 kWh. Empty: not known.",
                 null=True,
+                validators=[apps.readings.models.above_zero],
             ),
         ),
         migrations.AddField(
@@ -32,6 +34,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 help_text="Of a counter: the largest increase in an hour, in its unit (for kWh that is kW). More is quarantined. Empty: not known.",
                 null=True,
+                validators=[apps.readings.models.above_zero],
             ),
         ),
         migrations.AddField(
@@ -90,6 +93,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Of a counter: the largest increase in an hour, in its unit (for kWh that is kW). More is quarantined. Empty: not known.",
                         null=True,
+                        validators=[apps.readings.models.above_zero],
                     ),
                 ),
                 (
@@ -98,6 +102,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Of a counter: where its register begins at 0 again, in its unit, such as 6553.6 for 16 bits of 0.1 kWh. Empty: not known.",
                         null=True,
+                        validators=[apps.readings.models.above_zero],
                     ),
                 ),
                 ("history_id", models.AutoField(primary_key=True, serialize=False)),

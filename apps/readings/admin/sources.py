@@ -1,30 +1,28 @@
-"""Sources and series, to look at. All that can be set is the unit of a series nobody declared."""
+"""Sources and series: to look at, and to set what is not known of a series, or of a counter's register."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
-from apps.readings import times
-from apps.readings.models import Series, Source
-from apps.readings.series import SeriesConflict, set_unit
+from apps.accounts.models import User
+from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedHistoryAdmin, VisibleFilter
+from apps.readings.models import Kind, Series, Source
+from apps.readings.series import SeriesConflict, set_counter, set_unit
+from apps.readings.times import moment
 
-
-def moment(stamp: int | None) -> str | None:
-    """A stamp in words, for lists and pages, where there is one."""
-    return None if stamp is None else times.moment(stamp)
+COUNTED = {"rating", "modulus"}
+ROLLED_UP = "The days of this source are worked out again. That takes some minutes for each year of readings."
 
 
 @admin.register(Source)
-class SourceAdmin(ReadOnlyAdmin):
+class SourceAdmin(ScopedHistoryAdmin, ReadOnlyAdmin):
     when_empty = "A source appears here with the device it belongs to."
-    list_display = ["house", "name", "label", "namespace", "enabled", "newest_reading"]
-    list_display_links = ["name"]
+    list_display = ["name", "label", "house", "namespace", "enabled", "newest_reading"]
     ordering = ["house__name", "name"]
     list_filter = ["namespace", "enabled", ("house", VisibleFilter)]
     list_select_related = ["house", "latest"]
@@ -42,15 +40,14 @@ class SourceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Series)
-class SeriesAdmin(ReadOnlyAdmin):
+class SeriesAdmin(ScopedHistoryAdmin, ReadOnlyAdmin):
     when_empty = "A device's series appear here when it is added."
-    list_display = ["house", "source", "field", "quantity", "unit", "short_kind", "every", "sign"]
-    list_display_links = ["field"]
+    list_display = ["field", "source", "house", "quantity", "unit", "short_kind", "every", "sign"]
     ordering = ["source__house__name", "source__name", "field"]
     list_filter = ["kind", "unit", ("source__house", VisibleFilter)]
     list_select_related = ["source__house"]
     search_fields = ["field", "source__name", "source__label", "quantity"]
-    fields = ["source", "field", "quantity", "unit", "kind", "cadence", "sign"]
+    fields = ["source", "field", "quantity", "unit", "kind", "cadence", "sign", "rating", "modulus"]
 
     @display(description="Kind", ordering="kind")
     def short_kind(self, series: Series) -> str:
@@ -65,17 +62,29 @@ class SeriesAdmin(ReadOnlyAdmin):
         return str(series.source.house)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only while the unit is unknown; a list page asks without an object."""
+        """Who sees it, as long as there is something to set; a list page asks without an object."""
         series = self._known(request, obj)
-        return series is not None and not series.unit and self.has_view_permission(request, series)
+        return series is not None and bool(_settable(series)) and self.has_view_permission(request, series)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        counted = obj is not None and obj.kind == Kind.COUNTER
+        return [name for name in self.fields if counted or name not in COUNTED]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [name for name in self.fields if name not in {"unit", "kind"}]
+        return [name for name in self.fields if obj is None or name not in _settable(obj)]
 
     def save_model(self, request: HttpRequest, obj: Series, form: ModelForm[Series], change: bool) -> None:
-        if not obj.unit:
-            return
         try:
-            set_unit(series=obj, unit=obj.unit, kind=obj.kind)
+            if {"unit", "kind"} & set(form.changed_data) and obj.unit:
+                set_unit(series=obj, unit=obj.unit, kind=obj.kind)
+            if COUNTED & set(form.changed_data):
+                by = cast(User, request.user)
+                set_counter(series=obj, rating=obj.rating, modulus=obj.modulus, by=by)
+                self.message_user(request, ROLLED_UP)
         except SeriesConflict as error:
             self.message_user(request, str(error), messages.ERROR)
+
+
+def _settable(series: Series) -> set[str]:
+    unknown = set() if series.unit else {"unit", "kind"}
+    return unknown | (COUNTED if series.kind == Kind.COUNTER else set())

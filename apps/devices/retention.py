@@ -1,0 +1,32 @@
+"""How long changes of state and refusals are kept. Other events, and charging sessions, stay for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
+from django.db.models.fields.json import KT
+
+from apps.devices.models import STATE, Event, Refusal
+
+KEEP_STATES = timedelta(days=365)
+KEEP_REFUSALS = timedelta(days=90)
+_BATCH = 10_000
+
+
+def retain(*, now: datetime) -> None:
+    """Delete states that ended more than a year ago, and refusals that have not happened for 90 days."""
+    while _drop_some(round((now - KEEP_STATES).timestamp() * 1000)):
+        pass
+    Refusal.objects.filter(last_at__lt=now - KEEP_REFUSALS).delete()
+
+
+def _drop_some(before: int) -> int:
+    """Drop states that another took the place of before that stamp: the one that held then stays."""
+    states = Event.objects.filter(type=STATE, timestamp__lt=before).annotate(field=KT("data__field"))
+    later = states.filter(
+        source=OuterRef("source"), field=OuterRef("field"), timestamp__gt=OuterRef("timestamp")
+    )
+    ended = list(states.filter(Exists(later)).order_by().values_list("pk", flat=True)[:_BATCH])
+    Event.objects.filter(pk__in=ended).delete()
+    return len(ended)

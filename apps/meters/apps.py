@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+
+
+class MetersConfig(AppConfig):
+    name = "apps.meters"
+
+    def ready(self) -> None:
+        from apps.inbox import parsers
+        from apps.jobs import run as jobs
+        from apps.meters import parsing, refilling
+
+        parsers.register(parsing.KIND, parsing.parse_log, parsing.VERSION)
+        jobs.register(refilling.WAITING, refilling.run_waiting, title="Read waiting files")
+        jobs.register(refilling.AGAIN, refilling.run_again, title="Read files again")
