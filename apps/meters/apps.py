@@ -5,10 +5,14 @@ class MetersConfig(AppConfig):
     name = "apps.meters"
 
     def ready(self) -> None:
+        from apps.alerts import detectors as alerts
         from apps.inbox import parsers
         from apps.jobs import run as jobs
         from apps.meters import parsing, refilling
+        from apps.meters.sets import computing, detectors
 
         parsers.register(parsing.KIND, parsing.parse_log, parsing.VERSION)
         jobs.register(refilling.WAITING, refilling.run_waiting, title="Read waiting files")
         jobs.register(refilling.AGAIN, refilling.run_again, title="Read files again")
+        computing.register()
+        alerts.register("meter sets", detectors.look)

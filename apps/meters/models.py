@@ -475,3 +475,30 @@ class ConfigVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.logger}"
+
+
+from apps.meters.sets.models import (  # noqa: E402  they refer to what stands above
+    DerivedDay,
+    DerivedMeter,
+    MeterSet,
+    SetMember,
+)
+
+__all__ = [
+    "Assignment",
+    "ClassPoint",
+    "ConfigVersion",
+    "DerivedDay",
+    "DerivedMeter",
+    "DeviceClass",
+    "Layout",
+    "Logger",
+    "LoggerDevice",
+    "Meter",
+    "MeterSet",
+    "Point",
+    "SetMember",
+    "UnclaimedLogger",
+    "UploadFile",
+    "UploadSession",
+]
