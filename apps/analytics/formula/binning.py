@@ -21,8 +21,9 @@ AGGREGATES = ("mean", "min", "max", "sum", "count", "integral")
 class Bins:
     """What is known of a result in m bins between neighbouring `edges` (m + 1,) ms. All others are (m,).
 
-    `integral` (unit·h) and `covered` (ms) are of signals; the rest is of the values at stamps within each
-    bin, of which `count` are not missing. `sum` is 0 and `least` and `most` are NaN where there is none.
+    `integral` (unit·h) and `covered` (ms) are of signals. The rest is of the values within each bin, of which
+    `count` are not missing: `sum` is 0 where there is none, the others are NaN; `first` and `last` are
+    stamps.
     """
 
     edges: Stamps
@@ -32,6 +33,8 @@ class Bins:
     sum: Values
     least: Values
     most: Values
+    first: Values
+    last: Values
 
 
 def binned(evaluation: Evaluation, edges: Stamps) -> Bins:
@@ -50,6 +53,8 @@ def binned(evaluation: Evaluation, edges: Stamps) -> Bins:
         _reduced(np.add, points.values, bounds, 0.0),
         _reduced(np.minimum, points.values, bounds, np.nan),
         _reduced(np.maximum, points.values, bounds, np.nan),
+        _reduced(np.minimum, points.stamps.astype(np.float64), bounds, np.nan),
+        _reduced(np.maximum, points.stamps.astype(np.float64), bounds, np.nan),
     )
 
 
@@ -66,12 +71,14 @@ def joined(bins: Bins, edges: Stamps) -> Bins:
         np.add.reduceat(bins.sum, places[:-1]),
         np.fmin.reduceat(bins.least, places[:-1]),
         np.fmax.reduceat(bins.most, places[:-1]),
+        np.fmin.reduceat(bins.first, places[:-1]),
+        np.fmax.reduceat(bins.last, places[:-1]),
     )
 
 
 def concatenated(parts: list[Bins]) -> Bins:
     """Bins that follow each other without a gap as one."""
-    columns = ("integral", "covered", "count", "sum", "least", "most")
+    columns = ("integral", "covered", "count", "sum", "least", "most", "first", "last")
     edges = np.concatenate([parts[0].edges, *(part.edges[1:] for part in parts[1:])])
     return Bins(edges, *(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
@@ -79,7 +86,7 @@ def concatenated(parts: list[Bins]) -> Bins:
 def nothing(edges: Stamps) -> Bins:
     """Bins in which there is nothing."""
     zeros, none = np.zeros(edges.size - 1), np.full(edges.size - 1, np.nan)
-    return Bins(edges, zeros, zeros.astype(np.int64), zeros.astype(np.int64), zeros, none, none)
+    return Bins(edges, zeros, zeros.astype(np.int64), zeros.astype(np.int64), zeros, none, none, none, none)
 
 
 def aggregated(bins: Bins, aggregate: str, shape: Shape) -> Values:

@@ -93,6 +93,20 @@ class Evaluation:
         stamps = union(clock[between(clock, start, end)] for clock in clocks.values())
         return Points(stamps, self._over(stamps.size, lambda signal, part: signal.at(stamps[part])))
 
+    def of(self, part: Node) -> Evaluation:
+        """A part of the formula over the same inputs."""
+        return Evaluation(part, self._inputs)
+
+    def at(self, stamps: Stamps) -> Values:
+        """The values of a signal at any increasing `stamps` (m,) ms; NaN where it is not defined."""
+        return self._over(stamps.size, lambda signal, part: signal.at(stamps[part]))
+
+    @property
+    def leaves(self) -> list[tuple[Field | Call, Signal]]:
+        """Its series and averages, each once, as signals."""
+        nodes = {_key(leaf): leaf for leaf in operands(self.node)}
+        return [(nodes[key], signal) for key, signal in self._signals.items()]
+
     @cached_property
     def stretches(self) -> Stretches:
         """Where the result of a signal formula is defined; it runs straight within each stretch."""
@@ -129,7 +143,7 @@ class Evaluation:
 
     def _signal(self, leaf: Field | Call) -> Signal:
         if isinstance(leaf, Call):
-            return _averaged(leaf, Evaluation(leaf.arguments[0], self._inputs))
+            return _averaged(leaf, self.of(leaf.arguments[0]))
         return self._inputs.signals[leaf]
 
     def _on_clock(self, clock: Stamps, start: int, end: int) -> Points:

@@ -68,6 +68,17 @@ class Signal:
             return self._on_lines(stamps)
         return self._held_before(stamps) if self.kind == "interval" else self._held_after(stamps)
 
+    def used(self, stamp: int) -> list[int]:
+        """The stamps of the samples that its value at `stamp` comes from; none where it is not defined."""
+        if not self.stamps.size or np.isnan(self.at(np.array([stamp]))[0]):
+            return []
+        place = int(np.searchsorted(self.stamps, stamp))
+        if place < self.stamps.size and self.stamps[place] == stamp:
+            return [stamp]
+        if self.kind == "gauge":
+            return [int(self.stamps[place - 1]), int(self.stamps[place])]
+        return [int(self.stamps[place if self.kind == "interval" else place - 1])]
+
     def over(self, begins: Stamps, ends: Stamps) -> NDArray[np.float64]:
         """The values (2, m) just after `begins` (m,) and just before `ends` (m,), NaN where not defined.
 
