@@ -15,8 +15,8 @@ from apps.accounts.errors import described, refusal
 from apps.devices.models import Event, EventQuerySet
 from apps.houses.api import visible_house
 from apps.houses.models import House
-from apps.readings.api import LAST_MS
 from apps.readings.models import Namespace
+from apps.readings.ranges import LAST_MS
 
 MOST = 1_000  # in one answer
 USUAL = 100

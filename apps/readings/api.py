@@ -9,30 +9,19 @@ import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.errors import described
+from apps.accounts.errors import described, refusal
 from apps.houses.api import visible_house
 from apps.houses.models import House
-from apps.readings import bins, calendar, names, raw, store
+from apps.readings import bins, names, raw, store
 from apps.readings.models import Kind, Namespace, Series, Source
+from apps.readings.ranges import RangeQuery, check_bins, choice
 
 MAX_SERIES = 50  # in one answer
-MAX_BINS = 500_000  # in one answer, all its series together
-LAST_MS = 7_258_118_400_000  # the year 2200, which keeps calendars within what Python can count
 AGGREGATES = ["mean"]
-
-# The least a bin can last, to know before making them how many there may be.
-_SHORTEST = {
-    **calendar.CLOCK,
-    "1d": 23 * calendar.HOUR_MS,
-    "1w": 6 * calendar.DAY_MS,
-    "1mo": 27 * calendar.DAY_MS,
-}
-_ONE_OF = "“{input}” is not offered here; use one of: "
 
 
 class Points(TypedDict, total=False):
@@ -103,7 +92,7 @@ class SeriesAnswer(serializers.Serializer[Any]):
     series = serializers.DictField(child=PointsAnswer())
 
 
-class SeriesQuery(serializers.Serializer[Any]):
+class SeriesQuery(RangeQuery):
     """Which series, over which time, raw or in bins of the house's calendar."""
 
     series = serializers.ListField(
@@ -112,29 +101,15 @@ class SeriesQuery(serializers.Serializer[Any]):
         max_length=MAX_SERIES,
         help_text="`source.field`, split at the first dot; may repeat.",
     )
-    start = serializers.IntegerField(min_value=0, max_value=LAST_MS, help_text="Unix ms, included.")
-    end = serializers.IntegerField(min_value=0, max_value=LAST_MS, help_text="Unix ms, excluded.")
-    every = serializers.ChoiceField(
-        calendar.EVERY,
-        required=False,
-        help_text="Length of the bins; without it the readings themselves are answered.",
-        error_messages={"invalid_choice": _ONE_OF + ", ".join(calendar.EVERY)},
+    aggregate = choice(
+        AGGREGATES, "What each bin tells (only with `every`): `mean`, the integral over the covered time."
     )
-    aggregate = serializers.ChoiceField(
-        AGGREGATES,
-        required=False,
-        help_text="What each bin tells (only with `every`): `mean`, the integral over the covered time.",
-        error_messages={"invalid_choice": _ONE_OF + ", ".join(AGGREGATES)},
-    )
-    output = serializers.ChoiceField(
-        ["json"], required=False, error_messages={"invalid_choice": _ONE_OF + "json"}
-    )
+    output = choice(["json"])
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["end"] <= attrs["start"]:
-            raise _refusal("end", "empty_range", "The range must end after its start.")
+        attrs = super().validate(attrs)
         if "aggregate" in attrs and "every" not in attrs:
-            raise _refusal("aggregate", "needs_every", "An aggregate needs bins: add “every”.")
+            raise refusal("aggregate", "needs_every", "An aggregate needs bins: add “every”.")
         return attrs
 
 
@@ -264,7 +239,7 @@ def _series(
     try:
         wanted = names.find(house, dict.fromkeys(series))
     except names.UnknownSeriesError as error:
-        raise _refusal("series", "unknown_series", str(error)) from error
+        raise refusal("series", "unknown_series", str(error)) from error
     if every is None:
         return _readings(wanted, start, end)
     _check_bins(wanted, every, end - start)
@@ -275,7 +250,7 @@ def _readings(wanted: Mapping[str, Series], start: int, end: int) -> dict[str, P
     try:
         found = raw.samples(list(wanted.values()), start=start, end=end)
     except raw.TooManyPointsError as error:
-        raise _refusal("end", "too_many_points", f"{error} Shorten the range or add “every”.") from error
+        raise refusal("end", "too_many_points", f"{error} Shorten the range or add “every”.") from error
     return {
         name: {
             "unit": one.unit,
@@ -303,14 +278,7 @@ def _means(house: House, wanted: Mapping[str, Series], every: str, start: int, e
 def _check_bins(wanted: Mapping[str, Series], every: str, lasting: int) -> None:
     for name, one in wanted.items():
         if one.kind == Kind.COUNTER:
-            raise _refusal(
+            raise refusal(
                 "series", "no_mean", f"“{name}” is a register, which has no mean; leave “every” out."
             )
-    count = (lasting // _SHORTEST[every] + 2) * len(wanted)
-    if count > MAX_BINS:
-        text = f"That would be about {count} bins; an answer holds {MAX_BINS} at most."
-        raise _refusal("every", "too_many_bins", text)
-
-
-def _refusal(field: str, code: str, message: str) -> ValidationError:
-    return ValidationError({field: ErrorDetail(message, code)})
+    check_bins(every, lasting, len(wanted))

@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
 from apps.houses.models import House
-from apps.readings import api, raw, store
+from apps.readings import api, ranges, raw, store
 from apps.readings.calendar import HOUR_MS, MINUTE_MS
 from apps.readings.models import Namespace, Series, Source
 from apps.readings.series import FieldSpec, declare
@@ -278,7 +278,7 @@ class TestRefusals:
             ("start", "-1"),
             ("start", "NaN"),
             ("end", "9" * 30),
-            ("end", str(api.LAST_MS + 1)),
+            ("end", str(ranges.LAST_MS + 1)),
             ("end", str(START)),
             ("end", str(START - 1)),
             ("every", "2h"),
@@ -334,7 +334,7 @@ class TestBounds:
         monkeypatch.setattr(raw, "MAX_POINTS", 9)
         store.compact(egauge.pk, START // 86_400_000)
         monkeypatch.setattr(store, "read", pytest.fail)
-        assert series(400, start=0, end=api.LAST_MS)["code"] == "too_many_points"
+        assert series(400, start=0, end=ranges.LAST_MS)["code"] == "too_many_points"
 
     def test_too_many_bins_are_refused_with_their_number(self, series, egauge):
         error = series(400, every="5m", start=0)
