@@ -60,7 +60,7 @@ class EventsAnswer(serializers.Serializer[Any]):
 class Names(serializers.ListField):
     """A parameter that may repeat."""
 
-    child = serializers.CharField(max_length=64, trim_whitespace=False)
+    child = serializers.CharField(min_length=1, max_length=64, trim_whitespace=False)
 
 
 class EventsQuery(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from apps.accounts.errors import described
-from apps.devices.edge.refusals import Code
+from apps.devices.edge.refusals import MESSAGES, Code
 
 STAMP = {"type": "integer", "format": "int64", "description": "Unix ms UTC"}
 TEXT = {"type": "string"}
@@ -130,8 +130,8 @@ _RECEIPT = OpenApiExample(
             {
                 "source": "egauge",
                 "field": "A.Grid",
-                "code": "bad_value",
-                "message": "Fields are lists of finite numbers and nulls.",
+                "code": Code.BAD_VALUE.value,
+                "message": MESSAGES[Code.BAD_VALUE],
                 "count": 2,
             }
         ],
