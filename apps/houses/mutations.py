@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.houses import credentials, deletion
+from apps.houses import credentials, deletion, zones
 from apps.houses.credentials import Bundle
 from apps.houses.models import House, Membership
 from apps.jobs import run as jobs
@@ -54,11 +54,15 @@ def create_house(
     return house, credentials.issue(house=house, by=by)
 
 
+@transaction.atomic
 def update_house(*, house: House, by: User | None, **changes: Unpack[Description]) -> None:
-    """Save `changes` to `house`. Raises ValidationError."""
+    """Save `changes` to `house`; another time zone starts a job. Raises ValidationError."""
+    zone = House.objects.select_for_update().values_list("time_zone", flat=True).get(pk=house.pk)
     for field, value in changes.items():
         setattr(house, field, value)
     _save(house, by)
+    if house.time_zone != zone:
+        zones.changed(house, by)
 
 
 def set_enabled(*, house: House, enabled: bool, by: User | None) -> None:

@@ -6,6 +6,10 @@ class ReadingsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.houses import deletion as houses
-        from apps.readings import deletion
+        from apps.houses import zones
+        from apps.jobs import run as jobs
+        from apps.readings import deletion, rerolling
 
+        jobs.register(rerolling.KIND, rerolling.run, title="Roll up again")
+        zones.register(rerolling.zone_changed)
         houses.register("days of readings", deletion.delete_readings_of)

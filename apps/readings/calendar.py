@@ -54,6 +54,12 @@ def local_date(zone: str, instant: int) -> date:
     return _date(_zone(zone), instant)
 
 
+def local_days(zone: str, start: int, end: int) -> tuple[list[date], NDArray[np.int64]]:
+    """The local days that hold some of [start, end) and their bounds, one more. ValueError as for `edges`."""
+    bounds = edges(zone, "1d", start, end)
+    return [local_date(zone, instant) for instant in bounds[:-1].tolist()], bounds
+
+
 def start_of_today(zone: str, now: datetime) -> int:
     """Where the local day that holds the aware time `now` begins."""
     return day_bounds(zone, local_date(zone, round(now.timestamp() * 1000)))[0]

@@ -8,7 +8,7 @@ What a reading says of the time around it depends on the kind of its series:
 * `gauge`: the straight line to the next reading, where that is at most `max_gap` away;
 * `interval`: the value over its length, up to its own stamp;
 * `step`: the value until the next reading, for `max_gap` at most;
-* `counter`: nothing. Registers advance instead, and are refused here.
+* `counter`: nothing. Registers advance instead: `spread` says by how much in each bin.
 
 Each becomes stretches of time in order and without overlap, which are cut at the bins' edges. So the parts of
 a bin add up to the bin, and bins can be summed to longer ones.
@@ -110,6 +110,26 @@ def interval_begins(stamps: Stamps, *, max_gap: int, lengths: Values | None = No
     return begins
 
 
+def spread(
+    begins: Stamps, ends: Stamps, increases: Values, edges: Stamps, *, max_gap: int
+) -> tuple[Values, Stamps, NDArray[np.bool_]]:
+    """What a register advanced by in each bin between neighbouring `edges`, evenly over each advance.
+
+    An advance by `increases` (n,) lasts from `begins` to `ends` (n,) ms; advances are in order and do not
+    overlap, and all but what the edges cut off counts, however long one lasts. Answers, each (m,): the
+    increase, the covered time (ms), and whether a part of it bridges a gap longer than `max_gap`.
+    """
+    whole = ends - begins
+    pieces = _cut(Stretches(begins, ends, increases, increases), edges)
+    bounds = np.searchsorted(pieces.begins, edges, "left")
+    inside = slice(bounds[0], bounds[-1])
+    lasting = pieces.ends[inside] - pieces.begins[inside]
+    parts = lasting / whole[np.searchsorted(begins, pieces.begins[inside], "right") - 1]
+    long = whole > max_gap
+    bridged = _touched(begins[long], ends[long], edges)
+    return _binned(pieces.first[inside] * parts, bounds), _binned(lasting, bounds), bridged
+
+
 def mean(integral: Values, covered: Stamps) -> Values:
     """Means over the covered time, in the unit of the readings; NaN where nothing is covered."""
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -185,6 +205,16 @@ def _sum(pieces: Stretches, edges: Stamps) -> tuple[Values, Stamps]:
     # Whole milliseconds round less than fractions of an hour: those come last.
     areas = (pieces.first[inside] + pieces.last[inside]) * lasting
     return _binned(areas, bounds) / (2 * HOUR_MS), _binned(lasting, bounds)
+
+
+def _touched(begins: Stamps, ends: Stamps, edges: Stamps) -> NDArray[np.bool_]:
+    """The bins that share time with any of some stretches."""
+    bins = edges.size - 1
+    inside = (begins < edges[-1]) & (ends > edges[0])
+    first = np.searchsorted(edges, begins[inside], "right").clip(min=1) - 1
+    last = np.searchsorted(edges, ends[inside], "left").clip(max=bins)
+    changes = np.bincount(first, minlength=bins + 1) - np.bincount(last, minlength=bins + 1)
+    return np.cumsum(changes)[:bins] > 0
 
 
 def _binned(amounts: NDArray[_Number], bounds: NDArray[np.intp]) -> NDArray[_Number]:

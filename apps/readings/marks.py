@@ -83,12 +83,24 @@ CROSS JOIN LATERAL generate_series(held.day - reads.after, held.day + reads.befo
 WHERE reads.source_id = %(source)s::bigint AND dependent.day BETWEEN %(first)s::int AND %(last)s::int
 """
 
+# What is worked out from a source reads as far from each of its readings as its settings say.
+_DEPENDENT_ON_HELD = """
+SELECT reads.source_id, dependent.day::int AS day, true AS inputs, %(reason)s::text AS reason
+FROM readings_segment AS held
+JOIN readings_dependency AS reads ON reads.input_id = held.source_id
+CROSS JOIN LATERAL generate_series(held.day - reads.after, held.day + reads.before) AS dependent (day)
+WHERE held.source_id = %(source)s::bigint AND held.day BETWEEN %(first)s::int AND %(last)s::int
+"""
+
 _HAS_INPUTS = "EXISTS (SELECT FROM readings_dependency WHERE source_id = %(source)s::bigint)"
 
 _CHANGED = _MARK.format(days=_OWN + _DEPENDENT)
 _INPUTS_GONE = _MARK.format(days=_DEPENDENT)
 _RANGE = _MARK.format(days=_HELD.format(inputs=_HAS_INPUTS) + _REACHED)
 _ROLL = _MARK.format(days=_HELD.format(inputs="false"))
+_INPUT_SETTINGS = _MARK.format(days=_DEPENDENT_ON_HELD)
+
+_EVER = {"first": 0, "last": 2**31 - 400}
 
 
 def changed(source_id: int, days: Collection[int]) -> None:
@@ -121,6 +133,18 @@ def whole_range(source_id: int, first_day: int, last_day: int, reason: str) -> i
 def rollups_of(source_id: int, first_day: int, last_day: int, reason: str) -> int:
     """Note that the rollups of [first_day, last_day] are no longer right, though the readings are."""
     return run(_ROLL, {"source": source_id, "first": first_day, "last": last_day, "reason": reason[:40]})
+
+
+def settings_changed(source_id: int) -> int:
+    """Note that all readings of a source mean something else; returns on how many days it has some."""
+    asked = {"source": source_id, "reason": Reason.SETTINGS, **_EVER}
+    run(_INPUT_SETTINGS, asked)
+    return run(_ROLL, asked)
+
+
+def zone_changed(source_id: int) -> int:
+    """Note that a source's local days are others; returns how many UTC days are to be rolled up again."""
+    return run(_ROLL, {"source": source_id, "reason": Reason.ZONE, **_EVER})
 
 
 def _write(source_id: int, days: Collection[int], beside: Collection[int]) -> None:

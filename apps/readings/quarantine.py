@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from django.db import transaction
 
-from apps.readings.counters import Decision, Settings, Step
+from apps.readings.counters import Decision, Register, Settings, Step, Why
 from apps.readings.models import CounterDecision, QuarantinedStep, Series
 
 
@@ -24,6 +24,17 @@ def decisions_of(series_ids: Collection[int], *, start: int, end: int) -> dict[i
     rows = CounterDecision.objects.in_force().filter(series__in=series_ids, stamp__gte=start, stamp__lt=end)
     for series_id, stamp, kind in rows.order_by().values_list("series", "stamp", "kind"):
         found.setdefault(series_id, {})[stamp] = Decision(kind)
+    return found
+
+
+def recorded(series_ids: Collection[int], first: int, last: int) -> dict[tuple[int, int], list[Step]]:
+    """The quarantined steps that UTC days [first, last] tell of, by series and day, in order. One query."""
+    found: dict[tuple[int, int], list[Step]] = {}
+    rows = QuarantinedStep.objects.filter(series__in=series_ids, day__range=(first, last)).order_by("stamp")
+    for row in rows:
+        before = Register(row.before_stamp or 0, row.before_value or 0.0)
+        step = Step(before, Register(row.stamp, row.value), Why(row.why))
+        found.setdefault((row.series_id, row.day), []).append(step)
     return found
 
 

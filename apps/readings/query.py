@@ -31,7 +31,7 @@ JOIN readings_clock AS clock
     ON (clock.source_id, clock.day, clock.id) = (named.source_id, named.day, named.clock_id)
 UNION ALL
 SELECT 't', source_id, day, id, 0, 0, payload FROM readings_tail
-WHERE source_id = {_SOURCES} AND day BETWEEN %(first)s::int AND %(last)s::int
+WHERE %(tail)s::boolean AND source_id = {_SOURCES} AND day BETWEEN %(first)s::int AND %(last)s::int
 """  # noqa: S608  no part of it comes from outside
 
 _EXTENT = """
@@ -120,16 +120,16 @@ class _Found:
     tails: dict[tuple[int, int], list[tuple[int, bytes]]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(series_ids: Collection[int], *, start: int, end: int) -> dict[int, Samples]:
+def read(series_ids: Collection[int], *, start: int, end: int, tail: bool = True) -> dict[int, Samples]:
     """The samples of each series in [start, end) ms; every asked id is a key.
 
-    A reading is seen from the moment its upload was answered. Series sampled together share one `stamps`
-    array. Raises CorruptPayload.
+    A reading is seen from the moment its upload was answered, or without `tail` once it is compacted. Series
+    sampled together share one `stamps` array. Raises CorruptPayload.
     """
     answer = dict.fromkeys(series_ids, EMPTY)
     if not answer or end <= start:
         return answer
-    found = _find(list(answer), start, end)
+    found = _find(list(answer), start, end, tail)
     for (source_id, day), rows in found.tails.items():
         _apply(found, source_id, day, rows, answer.keys())
     for number, days in found.pieces.items():
@@ -143,9 +143,10 @@ def extent(source_ids: Collection[int]) -> tuple[int, int]:
     return (0, 0) if first is None else (first * DAY, (last + 1) * DAY)
 
 
-def _find(series: list[int], start: int, end: int) -> _Found:
+def _find(series: list[int], start: int, end: int, tail: bool) -> _Found:
     found = _Found(_Clocks(start, end))
-    rows = fetch(_READ, {"series": array(series), "first": start // DAY, "last": (end - 1) // DAY})
+    days = {"first": start // DAY, "last": (end - 1) // DAY}
+    rows = fetch(_READ, {"series": array(series), "tail": tail, **days})
     for row, source_id, day, number, clock_id, count, payload in rows:
         if row == "s":
             found.pieces[number][day] = _Piece((source_id, day, clock_id), count, payload)

@@ -158,12 +158,12 @@ def _complete(series: Series, spec: FieldSpec) -> None:
         )
     if changes or fills:
         Series.objects.filter(pk=series.pk).update(**changes, **fills)
-    if fills:
+    if fills or changes.keys() & {"cadence", "kind"}:
         _roll_again(series)
 
 
 def _roll_again(series: Series) -> int:
-    return marks.rollups_of(series.source_id, 0, LAST_DAY, marks.Reason.SETTINGS)
+    return marks.settings_changed(series.source_id)
 
 
 def _remember(source_id: int, found: dict[str, int]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import psycopg
 from django.db import connection
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+from apps.readings.arrays import Packed, PackedFloats, PackedIntegers
 
 
 class _BinaryCursor(psycopg.Cursor[tuple[Any, ...]]):
@@ -20,6 +24,23 @@ class _BinaryCursor(psycopg.Cursor[tuple[Any, ...]]):
         """Django's query log reads `_query`, which psycopg leaves empty for prepared statements."""
         self._query = super()._convert_query(query, params)
         return self._query
+
+
+class _PackedDumper(Dumper):
+    """Arrays that are packed already."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Packed) -> bytes:
+        return bytes(obj)
+
+
+class _FloatsDumper(_PackedDumper):
+    oid = 1022  # float8[]
+
+
+class _IntegersDumper(_PackedDumper):
+    oid = 1016  # bigint[]
 
 
 def array(numbers: Iterable[int]) -> str:
@@ -38,6 +59,16 @@ def fetch(query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
 def run(query: str, params: dict[str, Any]) -> int:
     """Run one statement and return how many rows it touched."""
     return _run(query, params).rowcount
+
+
+def run_many(query: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Run one statement for each of `rows`, without waiting for one before sending the next."""
+    connection.ensure_connection()
+    cursor = _BinaryCursor(connection.connection)
+    cursor.adapters.register_dumper(PackedFloats, _FloatsDumper)
+    cursor.adapters.register_dumper(PackedIntegers, _IntegersDumper)
+    with connection.wrap_database_errors:
+        cursor.executemany(query, rows)
 
 
 def _run(query: str, params: dict[str, Any]) -> _BinaryCursor:

@@ -5,13 +5,14 @@ ms UTC, ranges half-open. See the docstring of each function; the tables are in 
 """
 
 from apps.readings.codec import CorruptPayload
-from apps.readings.compaction import compact, sweep
+from apps.readings.compaction import compact
 from apps.readings.corrections import replace_day, withdraw
 from apps.readings.hints import compact_soon
 from apps.readings.ingest import Block, UnknownSource, Upload, append
 from apps.readings.latest import latest
 from apps.readings.query import extent, read
 from apps.readings.samples import DAY, EMPTY, Samples
+from apps.readings.working import sweep
 
 __all__ = [
     "DAY",
