@@ -15,7 +15,7 @@ from apps.desk.titles import title_of
 GROUPS = {
     "houses": "Houses",
     "devices": "Devices",
-    "meters": "Devices",
+    "meters": "Meters",
     "minigrid": "Minigrids",
     "readings": "Readings",
     "inbox": "Readings",
@@ -34,6 +34,7 @@ ICONS = {
     "devices.chargingsession": "ev_station",
     "devices.refusal": "block",
     "devices.command": "terminal",
+    "meters.meterset": "balance",
     "readings.source": "sensors",
     "readings.series": "show_chart",
     "readings.quarantinedstep": "rule",
