@@ -34,7 +34,7 @@ def add_logger(
     if not spelt:
         problem = f"“{serial[:40]}” is no serial number: those have 4 to 32 digits and letters."
         raise ValidationError({"serial": problem})
-    secret = _checked(password) if password else passwords.make()
+    secret = checked_password(password) if password else passwords.make()
     logger = Logger(
         house=house,
         serial=spelt,
@@ -78,14 +78,14 @@ def change_password(*, logger: Logger, password: str = "", now: datetime, by: Us
 
     An empty one is made up. Raises ValidationError.
     """
-    secret = _checked(password) if password else passwords.make()
+    secret = checked_password(password) if password else passwords.make()
     logger.password, logger.password_set_at = passwords.hashed(secret), now
     _save(logger, by, "password changed")
     passwords.forget()
     return secret
 
 
-def _checked(password: str) -> str:
+def checked_password(password: str) -> str:
     """A password that people typed. Raises ValidationError."""
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST or not password.isprintable():
         raise ValidationError(

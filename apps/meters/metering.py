@@ -54,8 +54,7 @@ def update_meter(
 def open_meter(*, device: LoggerDevice, by: User | None = None) -> Assignment:
     """A new meter for a device that has none, from the beginning on; it is named after the device."""
     house = House.objects.select_for_update(no_key=True).get(pk=device.logger.house_id)
-    name = _free_name(house, device)
-    meter = create_meter(house=house, name=name, label=device.name, by=by)
+    meter = create_meter(house=house, name=_free_name(house, device), label=device.name, by=by)
     return _assign(Assignment(device=device, meter=meter), by)
 
 
@@ -80,17 +79,36 @@ def assign(
 
 
 @transaction.atomic
-def end(*, assignment: Assignment, ends: int, by: User | None = None) -> None:
-    """Let `assignment` end at `ends` ms; what the meter holds after it is taken back.
+def reassign(
+    *, device: LoggerDevice, meter: Meter | None, at: int = ALWAYS, by: User | None = None
+) -> Assignment:
+    """From `at` ms on, let `device` be `meter`, or a new one; what it is then ends there.
+
+    Raises ValidationError as `assign` does.
+    """
+    for one in device.assignments.filter(ends=None):
+        if one.starts >= at:
+            remove(assignment=one, by=by)
+        else:
+            end(assignment=one, ends=at, by=by)
+    if meter is None:
+        house = House.objects.select_for_update(no_key=True).get(pk=device.logger.house_id)
+        meter = create_meter(house=house, name=_free_name(house, device), label=device.name, by=by)
+    return assign(device=device, meter=meter, starts=at, by=by)
+
+
+@transaction.atomic
+def end(*, assignment: Assignment, ends: int | None, by: User | None = None) -> None:
+    """Let `assignment` end at `ends` ms, or last; what the meter holds after it is taken back.
 
     Raises ValidationError for an end before its start, or after another assignment's start.
     """
     _lock(assignment.device, assignment.meter)
-    before = refilling.FOREVER if assignment.ends is None else assignment.ends
+    before, after = refilling.until(assignment.ends), refilling.until(ends)
     assignment.ends = ends
     _check_free(assignment)
     _save(assignment, by)
-    first, last = min(before, ends), max(before, ends)
+    first, last = min(before, after), max(before, after)
     spans = [(assignment.meter_id, first, last)]
     refilling.read_again(device=assignment.device, starts=first, ends=last, spans=spans, by=by)
 
@@ -98,7 +116,7 @@ def end(*, assignment: Assignment, ends: int, by: User | None = None) -> None:
 @transaction.atomic
 def remove(*, assignment: Assignment, by: User | None = None) -> None:
     """Take back an assignment as if it had never been, with the readings whose files are still kept."""
-    last = refilling.FOREVER if assignment.ends is None else assignment.ends
+    last = refilling.until(assignment.ends)
     spans = [(assignment.meter_id, assignment.starts, last)]
     device, starts = assignment.device, assignment.starts
     assignment._history_user = by  # type: ignore[attr-defined]

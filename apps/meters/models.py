@@ -330,8 +330,8 @@ class Meter(models.Model):
 
 class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def visible_to(self, user: User | AnonymousUser) -> AssignmentQuerySet:
-        """The assignments of the meters `user` may know of."""
-        return self.filter(meter__in=Meter.objects.visible_to(user))
+        """The assignments of the devices `user` may know of."""
+        return self.filter(device__in=LoggerDevice.objects.visible_to(user))
 
 
 class Assignment(models.Model):

@@ -40,13 +40,18 @@ def read_again(
     What its meters hold of that time, and `spans` besides, is taken back first: it may become another field's
     or another meter's. Readings whose files are gone stay as they are; where all are gone there is no job.
     """
-    last = FOREVER if ends is None else ends
+    last = until(ends)
     if not _kept(device.pk).filter(_within(starts, last)).exists():
         return None
     held = sorted({*spans, *spans_of(device, starts, last)})
     return start_job(
         kind=AGAIN, subject=str(device), by=by, device=device.pk, starts=starts, ends=last, spans=held
     )
+
+
+def until(ends: int | None) -> int:
+    """The end of something that may last, as a stamp."""
+    return FOREVER if ends is None else ends
 
 
 def spans_of(device: LoggerDevice, starts: int, ends: int) -> list[Span]:
@@ -71,7 +76,7 @@ def run_again(running: Running, *, device: int, starts: int, ends: int, spans: l
 
 
 def _clipped(assignment: Assignment, starts: int, ends: int) -> Span:
-    last = ends if assignment.ends is None else min(ends, assignment.ends)
+    last = min(ends, until(assignment.ends))
     return assignment.meter_id, max(starts, assignment.starts), last
 
 

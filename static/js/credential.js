@@ -22,7 +22,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
 
-  dialog.querySelector("[data-download]").addEventListener("click", (event) => {
+  dialog.querySelector("[data-download]")?.addEventListener("click", (event) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text + "\n"], { type: "application/json" }));
     link.download = event.currentTarget.dataset.download;

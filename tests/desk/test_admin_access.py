@@ -22,13 +22,17 @@ from unfold.admin import ModelAdmin
 
 from apps.accounts.models import User
 from apps.houses.models import House
+from apps.meters.models import DeviceClass, UnclaimedLogger
 from tests.people import AsUser
+
+baker.generators.add("apps.devices.fields.EncryptedJSONField", lambda: "")
 
 INLINE_SCRIPT = r"""<script(?![^>]*\ssrc=)(?![^>]*type="application/json")[^>]*>"""
 INLINE_CODE = re.compile(INLINE_SCRIPT + r"""|\son[a-z]+\s*=\s*["']|["']javascript:""", re.IGNORECASE)
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 SCOPED = [model for model in MODELS if hasattr(model._default_manager, "visible_to")]
-UNSCOPED = [model for model in MODELS if model not in SCOPED]
+SHARED: list[type[models.Model]] = [DeviceClass, UnclaimedLogger]  # of no house, for all operators to see
+UNSCOPED = [model for model in MODELS if model not in [*SCOPED, *SHARED]]
 
 
 def label(model: type[models.Model]) -> str:
@@ -86,7 +90,7 @@ def own_pages(model: type[models.Model], found: Any, house: House) -> list[str]:
 
 
 def _filled(pattern: Any, found: Any, house: House) -> dict[str, Any]:
-    known = {"object_id": quote(found.pk), "house_id": house.pk}
+    known = {"object_id": quote(found.pk), "house_id": house.pk, "layout_id": 1}
     return {name: known[name] for name in pattern.pattern.converters}
 
 
@@ -220,6 +224,19 @@ def test_people_and_machinery_are_the_administrators_business(
 ) -> None:
     found = statuses(as_user(alice), [url(model, "changelist"), url(model, "add"), url(model, "change", 1)])
     assert set(found.values()) <= {403, 404}, found
+
+
+@pytest.mark.parametrize("model", SHARED, ids=label)
+def test_what_is_of_no_house_operators_see_and_do_not_edit(
+    alice: User, house_a: House, as_user: AsUser, model: type[models.Model]
+) -> None:
+    existing = object_of(model, house_a)
+    client = as_user(alice)
+    assert client.get(url(model, "changelist")).status_code == 200
+    assert client.get(url(model, "change", existing.pk)).status_code == 200
+    found = statuses(client, [url(model, "add"), url(model, "delete", existing.pk)])
+    assert set(found.values()) == {403}, found
+    assert client.post(url(model, "change", existing.pk), {}).status_code == 403
 
 
 @every_model

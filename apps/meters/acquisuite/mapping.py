@@ -58,7 +58,7 @@ class Target:
 def targets(known: Known) -> list[Target]:
     """A target for every point, with field names that differ."""
     found = [_target(known, number) for number in range(known.width)]
-    return _told_apart(_one_for_each_role(found, known))
+    return told_apart(_one_for_each_role(found, known))
 
 
 def named(number: int, name: str, sent_unit: str, role: Role | None, *, used: bool = True) -> Target:
@@ -121,7 +121,8 @@ def _one_for_each_role(found: Sequence[Target], known: Known) -> list[Target]:
     ]
 
 
-def _told_apart(found: Sequence[Target]) -> list[Target]:
+def told_apart(found: Sequence[Target]) -> list[Target]:
+    """The targets, of which those without a role get another field where two would be the same."""
     counts = Counter(one.field for one in found)
     taken = {*ROLES}
     return [

@@ -1,5 +1,25 @@
-"""Loggers, meters and meter sets in the admin."""
+"""Loggers, what they sent, the meters behind them, and meter sets, in the admin."""
 
-from apps.meters.admin import sets
+from apps.meters.admin import (
+    assignments,
+    classes,
+    configs,
+    devices,
+    loggers,
+    meters,
+    sets,
+    unclaimed,
+    uploads,
+)
 
-__all__ = ["sets"]
+__all__ = [
+    "assignments",
+    "classes",
+    "configs",
+    "devices",
+    "loggers",
+    "meters",
+    "sets",
+    "unclaimed",
+    "uploads",
+]

@@ -1,0 +1,201 @@
+"""Meters: places where energy is measured, whatever logger and device do it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.decorators import action, display
+
+from apps.accounts.models import User
+from apps.devices.panes import age
+from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.meters import metering
+from apps.meters.forms import MeterForm
+from apps.meters.health import milliseconds
+from apps.meters.models import Assignment, Meter
+from apps.readings import store
+from apps.readings.times import moment
+
+
+@admin.register(Meter)
+class MeterAdmin(ScopedHistoryAdmin):
+    """Meters, each with the device that it is now."""
+
+    form = MeterForm
+    list_display = ["title", "house", "name", "device", "state", "newest"]
+    list_display_links = ["title"]
+    list_filter = [("source__house", VisibleFilter), "source__enabled"]
+    list_select_related = ["source__house", "source__latest"]
+    search_fields = ["source__name", "source__label", "source__house__name", "source__house__label"]
+    ordering = ["source__house__name", "source__name"]
+    when_empty = (
+        "A device of a known class becomes a meter by itself. Its readings stay with the meter when the"
+        " device or its logger is replaced."
+    )
+    change_form_outer_before_template = "admin/meters/meter/state.html"
+    actions_detail = ["enable", "disable"]
+
+    class Media:
+        css = {"all": ["css/devices.css", "css/meters.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Meter]:
+        """With the device that each is now."""
+        lasting = Assignment.objects.filter(meter=OuterRef("pk"), ends=None)
+        found = cast("QuerySet[Meter]", super().get_queryset(request))
+        return found.annotate(
+            device_pk=Subquery(lasting.values("device")[:1]),
+            device_address=Subquery(lasting.values("device__address")[:1]),
+            device_logger=Subquery(lasting.values("device__logger__serial")[:1]),
+        )
+
+    @display(description="Meter", ordering="source__name")
+    def title(self, meter: Meter) -> str:
+        return str(meter)
+
+    @display(description="House", ordering="source__house__name")
+    def house(self, meter: Meter) -> str:
+        return str(meter.source.house)
+
+    @display(description="Name", ordering="source__name")
+    def name(self, meter: Meter) -> str:
+        return meter.source.name
+
+    @display(description="Device")
+    def device(self, meter: Any) -> str | None:
+        if meter.device_pk is None:
+            return None
+        url = reverse("admin:meters_loggerdevice_change", args=[meter.device_pk])
+        text = f"{meter.device_logger}, {meter.device_address}"
+        return format_html('<a class="dialog-link" href="{}">{}</a>', url, text)
+
+    @display(
+        description="State", ordering="source__enabled", label={"enabled": "success", "disabled": "warning"}
+    )
+    def state(self, meter: Meter) -> str:
+        return "enabled" if meter.source.enabled else "disabled"
+
+    @display(description="Newest reading", ordering="source__latest__newest")
+    def newest(self, meter: Meter) -> str:
+        if not hasattr(meter.source, "latest"):
+            return "never"
+        stamp = meter.source.latest.newest
+        return format_html(
+            '<span title="{}">{}</span>', moment(stamp), age(milliseconds(timezone.now()) - stamp)
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # years of readings hang on it, and perhaps formulas: it is disabled instead
+
+    def get_fieldsets(self, request: HttpRequest, obj: Meter | None = None) -> list[Any]:
+        return [(None, {"fields": ["house", "name", "label"]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Meter | None = None) -> list[str]:
+        return ["house", "name"] if obj else []
+
+    def get_form(
+        self, request: HttpRequest, obj: Meter | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.user = request.user
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
+        by = cast(User, request.user)
+        if change:
+            metering.update_meter(meter=obj, label=form.cleaned_data["label"], by=by)
+            return
+        meter = metering.create_meter(**form.cleaned_data, by=by)
+        obj.source = meter.source
+        obj._state.adding = False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        meter: Meter = self.existing(request, object_id)
+        context = {**(extra_context or {}), "fields": _fields(meter), "assignments": _assignments(meter)}
+        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        meter: Meter = self.existing(request, object_id)
+        hidden = f"meters_meter_{'enable' if meter.source.enabled else 'disable'}"
+        offered = super().get_actions_detail(request, object_id)
+        return [action for action in offered if action.action_name != hidden]
+
+    @action(
+        description="Enable",
+        icon="play_arrow",
+        permissions=["change"],
+        dialog={
+            "title": "Enable this meter",
+            "description": "It takes readings again.",
+            "form_submit_text": "Enable",
+        },
+    )
+    def enable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, enabled=True)
+
+    @action(
+        description="Disable",
+        icon="pause",
+        permissions=["change"],
+        dialog={
+            "title": "Disable this meter",
+            "description": "It takes no more readings. What it has stays.",
+            "form_submit_text": "Disable",
+        },
+    )
+    def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, enabled=False)
+
+    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
+        meter: Meter = self.existing(request, object_id)
+        metering.update_meter(meter=meter, enabled=enabled, by=cast(User, request.user))
+        done = "enabled" if enabled else "disabled"
+        self.log_change(request, meter, f"{done.capitalize()}.")
+        messages.success(request, f"{meter} is {done}.")
+        return leave_dialog(request, reverse("admin:meters_meter_change", args=[meter.pk]))
+
+
+def _fields(meter: Meter) -> list[dict[str, Any]]:
+    """Every series and state with its newest value."""
+    newest = store.latest([meter.pk])[meter.pk]
+    known = {one.field: one for one in meter.source.series.all()}
+    now = milliseconds(timezone.now())
+    return [
+        {
+            "name": name,
+            "unit": known[name].unit if name in known else "",
+            "kind": known[name].kind if name in known else "state",
+            "value": _shown(newest[name][1]) if name in newest else "",
+            "age": age(now - newest[name][0]) if name in newest else "",
+        }
+        for name in [*known, *sorted(newest.keys() - known.keys())]
+    ]
+
+
+def _shown(value: float | str | bool) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _assignments(meter: Meter) -> list[dict[str, Any]]:
+    found = meter.assignments.select_related("device__logger").order_by("-starts")
+    return [
+        {
+            "device": one.device,
+            "from": moment(one.starts) if one.starts else "the beginning",
+            "until": moment(one.ends) or "now",
+            "url": reverse("admin:meters_loggerdevice_change", args=[one.device_id]),
+        }
+        for one in found
+    ]
