@@ -121,6 +121,10 @@ CELERY_RESULT_EXPIRES = 0  # and so nothing to clean up
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# What may take an hour has a queue and a worker of its own, so that no sweep waits for it. A worker that is
+# not told which queue takes from both.
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("celery", "long")}
+CELERY_TASK_ROUTES = {"jobs.run": {"queue": "long"}}
 CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
 # Above the longest limit, else Redis hands a running task to a second worker.

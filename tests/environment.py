@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -28,6 +29,8 @@ def prepare() -> None:
         servers.ensure(var, testing=True)
         if servers.held() is None:  # no keeper of ours that would clear up
             atexit.register(shutil.rmtree, var, ignore_errors=True)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["REDIS_URL"] = own_redis_url(0)
     (Path(os.environ["WATTDESK_VAR"]) / "static").mkdir(parents=True, exist_ok=True)  # for whitenoise
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's driver runs a loop in the tests' thread
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
@@ -47,6 +50,15 @@ def _serve_as_gunicorn_would() -> None:
         pass
 
     client.ClientHandler = Handler  # type: ignore[misc]
+
+
+def own_redis_url(number: int) -> str:
+    """The URL of one of three databases of Redis that no other process of this run uses: number 0, 1 or 2.
+
+    Processes of pytest-xdist share a server; queues and signs of life must not be each other's.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
+    return urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{3 * worker % 15 + number}").geturl()
 
 
 @contextmanager

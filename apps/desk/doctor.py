@@ -140,16 +140,22 @@ def worker(now: datetime) -> Finding:
     return _alive(pulse.WORKER, "Start one: `manage.py up`, or `python -m celery -A config.celery worker`.")
 
 
+def jobs(now: datetime) -> Finding:
+    """Whether a worker that runs jobs gave a sign of life."""
+    remedy = "Start one: `manage.py up`, or `python -m celery -A config.celery worker -Q long`."
+    return _alive(pulse.JOBS, remedy, "worker for jobs")
+
+
 def beat(now: datetime) -> Finding:
     """Whether beat gave a sign of life."""
     return _alive(pulse.BEAT, "Start one, and only one: `manage.py up`, or `… celery -A config.celery beat`.")
 
 
-def _alive(name: str, remedy: str) -> Finding:
+def _alive(name: str, remedy: str, called: str = "") -> Finding:
     age = pulse.ages()[name]
     if age is None:
-        return Finding("", f"No {name} gave a sign of life today.", remedy)
-    seen = f"The last sign of life of a {name} is {age:.0f} s old."
+        return Finding("", f"No {called or name} gave a sign of life today.", remedy)
+    seen = f"The last sign of life of a {called or name} is {age:.0f} s old."
     return Finding("", seen, remedy if pulse.is_late(age) else "")
 
 
@@ -232,6 +238,7 @@ CHECKS: dict[str, Check] = {
     "clock": clock,
     "migrations": migrations,
     "worker": worker,
+    "jobs": jobs,
     "beat": beat,
     "backlog": backlog,
     "sources": sources,
@@ -243,6 +250,7 @@ NEEDS = {
     "clock": ("database", "broker"),
     "migrations": ("database",),
     "worker": ("broker",),
+    "jobs": ("broker",),
     "beat": ("broker",),
     "backlog": ("database",),
     "sources": ("database",),

@@ -1,6 +1,6 @@
 """`/health/`: whether the parts this server cannot do without answer, for balancers and watchdogs.
 
-Worker and beat are told too, but a server without them still takes readings in and shows them: their absence
+Workers and beat are told too, but a server without them still takes readings in and shows them: their absence
 is no reason for a balancer to take it away. `manage.py doctor` and a watchdog of "silent" are.
 """
 
@@ -28,7 +28,7 @@ DATABASE_TIMEOUT_S = 2  # the shortest that libpq knows
 def health(request: HttpRequest) -> JsonResponse:
     """200 {"status": "ok", "components": {name: "ok"}}; 503 when database or redis is "down".
 
-    worker and beat are "silent" when they gave no sign of life for a minute, "unknown" without Redis.
+    worker, jobs and beat are "silent" when they gave no sign of life for a minute, "unknown" without Redis.
     """
     components = {name: _state(name, check) for name, check in CHECKS.items()}
     healthy = all(state == "ok" for state in components.values())
@@ -53,9 +53,9 @@ def redis() -> None:
 
 
 def _pulses(redis: str) -> dict[str, str]:
-    """The state of worker and beat."""
+    """The state of workers and beat."""
     if redis != "ok":
-        return dict.fromkeys((pulse.WORKER, pulse.BEAT), "unknown")
+        return dict.fromkeys(pulse.NAMES, "unknown")
     return {name: "silent" if pulse.is_late(age) else "ok" for name, age in pulse.ages().items()}
 
 

@@ -1,4 +1,4 @@
-"""Signs of life of worker and beat, in Redis, so that any machine can look for them.
+"""Signs of life of workers and beat, in Redis, so that any machine can look for them.
 
 Each says that it lives at most every ten seconds: one small command, no database. Ages are counted by Redis,
 so that no two clocks have to agree.
@@ -15,9 +15,13 @@ from django.conf import settings
 from django_celery_beat.schedulers import DatabaseScheduler
 from redis import Redis, RedisError
 
+from config.celery import app
+
 logger = logging.getLogger(__name__)
 
-WORKER, BEAT = "worker", "beat"
+WORKER, JOBS, BEAT = NAMES = ("worker", "jobs", "beat")
+QUEUES = {"celery": WORKER, "long": JOBS}
+"""What a worker is called that takes from a queue."""
 EVERY_S = 10
 LATE_S = 60
 KEPT_S = 86_400
@@ -36,8 +40,9 @@ class Scheduler(DatabaseScheduler):
 
 
 def worker_lives(**_: Any) -> None:
-    """For Celery's signal of a worker's heartbeat."""
-    give(WORKER)
+    """For Celery's signal of a worker's heartbeat: of one that takes from both queues, both."""
+    for queue in QUEUES.keys() & app.amqp.queues.consume_from.keys():
+        give(QUEUES[queue])
 
 
 def give(name: str) -> None:
@@ -54,14 +59,12 @@ def give(name: str) -> None:
 
 
 def ages() -> Mapping[str, float | None]:
-    """Seconds since the last sign of worker and beat, None for none in a day. Raises RedisError."""
+    """Seconds since the last sign of each of NAMES, None for none in a day. Raises RedisError."""
     with connect() as redis, redis.pipeline(transaction=False) as pipeline:
-        for name in (WORKER, BEAT):
+        for name in NAMES:
             pipeline.pttl(_key(name))
         left = pipeline.execute()
-    return {
-        name: KEPT_S - ms / 1000 if ms >= 0 else None for name, ms in zip((WORKER, BEAT), left, strict=True)
-    }
+    return {name: KEPT_S - ms / 1000 if ms >= 0 else None for name, ms in zip(NAMES, left, strict=True)}
 
 
 def is_late(age: float | None) -> bool:

@@ -52,14 +52,31 @@ def serve(
 
 
 def processes(host: str, port: int) -> list[Child]:
-    """The three processes of an installation: one web server, one worker pool, one beat."""
+    """The processes of an installation: one web server, two workers, one beat.
+
+    The second worker runs jobs, one at a time, so that however long they take no sweep waits for them.
+    """
     web = ["config.wsgi", "-b", f"{host}:{port}", "-k", "gthread", "-w", "1", "--threads", "8"]
-    worker = ["worker", "--without-mingle", "--without-gossip", "--loglevel", "info"]
+    worker = ["worker", "--without-mingle", "--without-gossip", "--loglevel", "info", "-Q"]
     # Remapped, SIGTERM ends running tasks and gives them back, which every task bears: nothing outlives us.
     cold = {"REMAP_SIGTERM": "SIGQUIT"}
     return [
         child("web", "gunicorn", *web, "--no-control-socket", "--graceful-timeout", "5"),
-        child("worker", "celery", "-q", "-A", "config.celery", *worker, env=cold),
+        child("worker", "celery", "-q", "-A", "config.celery", *worker, "celery", env=cold),
+        child(
+            "jobs",
+            "celery",
+            "-q",
+            "-A",
+            "config.celery",
+            *worker,
+            "long",
+            "-c",
+            "1",
+            "-n",
+            "jobs@%h",
+            env=cold,
+        ),
         child("beat", "celery", "-q", "-A", "config.celery", "beat", "--pidfile=", "--loglevel", "info"),
     ]
 

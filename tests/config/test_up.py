@@ -59,10 +59,26 @@ def up(tmp_path: Path, static: Path) -> Iterator[Installation]:
     assert_none_left(tmp_path)
 
 
+def each(up: Installation) -> dict[str, set[int]]:
+    """The pids of its children."""
+    jobs = up.children("celery", "jobs@%h")
+    workers = up.children("celery", "worker") - jobs
+    return {
+        "web": up.children("gunicorn"),
+        "worker": workers,
+        "jobs": jobs,
+        "beat": up.children("celery", "beat"),
+    }
+
+
 def test_sigterm_stops_web_worker_beat_and_servers(up: Installation) -> None:
     pids = family(up.process.pid)
-    assert len(up.children("gunicorn")) == len(up.children("celery", "worker")) == 1
-    assert len(up.children("celery", "beat")) == 1
+    assert {name: len(found) for name, found in each(up).items()} == {
+        "web": 1,
+        "worker": 1,
+        "jobs": 1,
+        "beat": 1,
+    }
 
     up.process.terminate()
 
@@ -88,13 +104,13 @@ def test_killed_children_come_back_and_a_second_up_is_refused(up: Installation) 
         said, _ = second.communicate(timeout=60)
         assert second.returncode == 1
         assert f"runs here already (pid {up.process.pid}, port {up.port})" in said
-    old = {name: up.children(*name.split()) for name in ("gunicorn", "celery worker", "celery beat")}
+    old = each(up)
 
     for pids in old.values():
         kill(*pids)
 
     for name, pids in old.items():
-        assert wait_until(lambda n=name, p=pids: bool(up.children(*n.split()) - p), seconds=30)  # type: ignore[misc]
+        assert wait_until(lambda n=name, p=pids: bool(each(up)[n] - p), seconds=30)  # type: ignore[misc]
     assert wait_until(up.answers, seconds=60)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -24,12 +24,12 @@ from redis import Redis
 from config.embedded import free_port
 from config.processes import wait_until
 from tests.config.processes import ROOT, clean_environment
+from tests.environment import own_redis_url
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-OURS = ("prepare", "web", "worker", "beat")
-OWN_REDIS = 12
+OURS = ("prepare", "web", "worker", "jobs", "beat")
 
 
 def instructions(name: str) -> list[str]:
@@ -70,7 +70,7 @@ def test_only_the_web_is_reachable_and_only_from_this_machine_unless_told() -> N
 
 
 def test_nothing_starts_before_the_tables_are_made() -> None:
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "jobs", "beat"):
         assert SERVICES[name]["depends_on"]["prepare"] == {"condition": "service_completed_successfully"}
     assert SERVICES["prepare"]["restart"] == "no"
     assert SERVICES["prepare"]["depends_on"].keys() == {"postgres", "redis"}
@@ -123,7 +123,7 @@ def database() -> Iterator[str]:
 @pytest.fixture
 def environment(database: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     """As compose.yaml sets it, with the tests' servers."""
-    redis = urlsplit(settings.REDIS_URL)._replace(path=f"/{OWN_REDIS}").geturl()
+    redis = own_redis_url(2)
     names = SERVICES["web"]["environment"].keys()
     values = {
         "DATABASE_URL": database,
@@ -155,13 +155,13 @@ def test_every_process_starts_with_servers_elsewhere(environment: dict[str, str]
     with ExitStack() as stack:
         processes = [
             stack.enter_context(subprocess.Popen(argv, cwd=ROOT, env=environment))
-            for argv in (web, command("worker"), command("beat"))
+            for argv in (web, command("worker"), command("jobs"), command("beat"))
         ]
         try:
             assert wait_until(lambda: _components(port) == {"ok"}, seconds=60)
             _watch("web", environment, port)
-            _watch("worker", environment, port)
-            _watch("beat", environment, port)
+            for name in ("worker", "jobs", "beat"):
+                _watch(name, environment, port)
         finally:
             for process in processes:
                 process.terminate()

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -27,16 +26,15 @@ from apps.houses.models import House
 from apps.jobs.models import Job
 from apps.readings import store
 from apps.readings.models import Series, Source
+from tests.environment import own_redis_url
 from tests.readings.building import block
 
 pytestmark = pytest.mark.django_db
 
-OWN_REDIS = 11  # a database where no worker and no other test speaks
-
 
 @pytest.fixture(autouse=True)
 def _own_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    settings.REDIS_URL = urlsplit(settings.REDIS_URL)._replace(path=f"/{OWN_REDIS}").geturl()
+    settings.REDIS_URL = own_redis_url(1)  # where no worker and no other test speaks
     monkeypatch.setattr(pulse, "_given", {})
     with Redis.from_url(settings.REDIS_URL) as redis:
         redis.flushdb()
@@ -52,8 +50,8 @@ def var(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alive() -> None:
-    pulse.give(pulse.WORKER)
-    pulse.give(pulse.BEAT)
+    for name in pulse.NAMES:
+        pulse.give(name)
 
 
 def found(name: str, now: datetime | None = None) -> Finding:
@@ -174,8 +172,28 @@ def test_health_tells_of_worker_and_beat_and_stays_up_without_them(client: Clien
         "database": "ok",
         "redis": "ok",
         "worker": "ok",
+        "jobs": "silent",
         "beat": "silent",
     }
+
+
+@pytest.mark.parametrize(
+    ("queues", "names"),
+    [
+        (["celery"], {"worker"}),
+        (["long"], {"jobs"}),
+        (["celery", "long"], {"worker", "jobs"}),
+        (["x"], set()),
+    ],
+)
+def test_a_worker_lives_as_what_its_queues_make_it(
+    monkeypatch: pytest.MonkeyPatch, queues: list[str], names: set[str]
+) -> None:
+    given: set[str] = set()
+    monkeypatch.setattr(pulse, "give", given.add)
+    monkeypatch.setattr(pulse.app.amqp.queues, "_consume_from", dict.fromkeys(queues))
+    pulse.worker_lives()
+    assert given == names
 
 
 @pytest.mark.parametrize(("offset", "words"), [(90, "behind"), (-90, "ahead of")])

@@ -40,7 +40,7 @@ def test_all_is_well(rf: RequestFactory) -> None:
     status, body = asked(rf)
     assert status == HTTPStatus.OK
     assert body["status"] == "ok"
-    assert list(body["components"]) == ["database", "redis", "worker", "beat"]
+    assert list(body["components"]) == ["database", "redis", "worker", "jobs", "beat"]
     assert body["components"]["database"] == body["components"]["redis"] == "ok"
 
 
@@ -55,7 +55,8 @@ def test_redis_that_is_gone_is_told_without_its_address(
     with caplog.at_level(logging.WARNING):
         status, body = asked(rf)
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
-    components = {"database": "ok", "redis": "down", "worker": "unknown", "beat": "unknown"}
+    unknown = dict.fromkeys(("worker", "jobs", "beat"), "unknown")
+    components = {"database": "ok", "redis": "down", **unknown}
     assert body == {"status": "down", "components": components}
     assert "redis is down" in caplog.text
     assert "s3cret" not in caplog.text

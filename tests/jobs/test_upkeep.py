@@ -113,3 +113,10 @@ def test_the_nightly_task_forgets_by_todays_date(sent: list[int]) -> None:
     Job.objects.create(kind="test.nothing", state=State.FAILED, ended_at=old)
     tasks.retain.run()
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "queue"), [("jobs.run", "long"), ("jobs.sweep", "celery"), ("readings.sweep", "celery")]
+)
+def test_jobs_wait_in_a_queue_of_their_own_where_they_hold_up_no_sweep(task: str, queue: str) -> None:
+    assert app.amqp.router.route({}, task)["queue"].name == queue
