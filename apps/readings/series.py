@@ -56,6 +56,25 @@ def declare(*, source: Source, fields: Iterable[FieldSpec]) -> None:
 
 
 @transaction.atomic
+def redeclare(*, source: Source, fields: Iterable[FieldSpec]) -> None:
+    """Make the series of a derived source what `fields` say, unit and kind included.
+
+    What is stored is taken for the new kind from then on, and rolled up again; the days themselves are for
+    the caller to compute again. Fields not mentioned stay as they are.
+    """
+    specs = {spec.name: spec for spec in fields}
+    _create(source.pk, specs.values())
+    for series in Series.objects.select_for_update().filter(source=source, field__in=specs):
+        spec = specs[series.field]
+        behaviour = (series.kind, series.cadence)
+        Series.objects.filter(pk=series.pk).update(
+            quantity=spec.quantity, unit=spec.unit, kind=spec.kind, cadence=spec.cadence, sign=spec.sign
+        )
+        if behaviour != (spec.kind, spec.cadence):
+            _roll_again(series)
+
+
+@transaction.atomic
 def set_unit(*, series: Series, unit: str, kind: str | None = None) -> None:
     """Say what a series nobody declared measures, once; another kind has its days rolled up again.
 

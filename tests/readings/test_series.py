@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from apps.houses.models import House
 from apps.readings import store
 from apps.readings.models import Invalidation, Kind, Series, Source
-from apps.readings.series import FieldSpec, SeriesConflict, declare, forget, series_ids, set_unit
+from apps.readings.series import FieldSpec, SeriesConflict, declare, forget, redeclare, series_ids, set_unit
 from tests.readings.building import DAY, NOW, T0, block, held, put
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +49,21 @@ def test_unit_and_kind_never_change(source: Source, other: FieldSpec) -> None:
     with pytest.raises(SeriesConflict):
         declare(source=source, fields=[FieldSpec("A", unit="V"), other])
     assert list(Series.objects.values_list("field", "unit", "kind")) == [("P", "W", "gauge")]
+
+
+def test_a_derived_series_can_become_another_and_is_rolled_up_again(source: Source) -> None:
+    redeclare(source=source, fields=[POWER])
+    put(source, "P", {T0: 1.0})
+    store.compact(source.pk, T0 // store.DAY)
+    Invalidation.objects.all().delete()
+    redeclare(source=source, fields=[FieldSpec("P", "power", "kW", Kind.GAUGE, 10)])
+    assert not Invalidation.objects.exists()  # its unit is nothing to a rollup
+    redeclare(source=source, fields=[FieldSpec("P", "power", "kW", Kind.INTERVAL, 10), FieldSpec("_length")])
+    assert [(one.field, one.kind, one.unit) for one in Series.objects.order_by("field")] == [
+        ("P", "interval", "kW"),
+        ("_length", "gauge", ""),
+    ]
+    assert Invalidation.objects.get().day == T0 // store.DAY
 
 
 def test_an_undeclared_field_can_be_declared_later(source: Source) -> None:
