@@ -24,7 +24,7 @@
 
   const follow = async part => {
     if (!document.hidden) await renew(part);
-    setTimeout(follow, EVERY, part);
+    setTimeout(follow, part.dataset.every ?? EVERY, part);
   };
 
   const fill = field => {
@@ -33,7 +33,7 @@
   };
 
   const start = () => {
-    for (const part of document.querySelectorAll("[data-refresh]")) setTimeout(follow, EVERY, part);
+    for (const part of document.querySelectorAll("[data-refresh]")) setTimeout(follow, part.dataset.every ?? EVERY, part);
     document.querySelector("[data-fill-example]")?.addEventListener("click", () => {
       for (const field of document.querySelectorAll("[data-example]")) if (field.dataset.example) fill(field);
     });

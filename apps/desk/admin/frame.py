@@ -48,6 +48,7 @@ ICONS = {
     "readings.series": "show_chart",
     "readings.quarantinedstep": "rule",
     "readings.counterdecision": "gavel",
+    "analytics.analyticsitem": "function",
     "accounts.user": "group",
     "knox.authtoken": "key",
     "axes.accessattempt": "lock",

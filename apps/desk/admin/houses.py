@@ -21,6 +21,8 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
+from apps.analytics.models import AnalyticsItem
+from apps.analytics.panes import lacks
 from apps.desk.admin import once
 from apps.desk.admin.forms import HouseForm, HouseNameForm, RevokeForm
 from apps.desk.admin.memberships import MemberInline, MembershipsAdmin
@@ -115,7 +117,7 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
     )
 
     class Media:
-        css = {"all": ["css/devices.css"]}
+        css = {"all": ["css/devices.css", "css/formula.css"]}
         js = ["js/credential.js", "js/house.js", "js/devices.js"]
 
     @display(description="House", ordering="name")
@@ -209,6 +211,8 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
             **(extra_context or {}),
             **agent_context(house, timezone.now()),
             "devices": Device.objects.filter(source__house=house).count(),
+            "items": AnalyticsItem.objects.filter(house=house).count(),
+            "lacking": [lack] if (lack := lacks(house)) else [],
             "being_deleted": deletion.under_way(house),
         }
         if request.method == "GET":

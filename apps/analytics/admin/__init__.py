@@ -1,0 +1,5 @@
+"""Analytics items in the admin."""
+
+from apps.analytics.admin import items
+
+__all__ = ["items"]
