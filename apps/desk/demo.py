@@ -19,8 +19,9 @@ from tqdm import tqdm
 from apps.accounts.models import User
 from apps.accounts.passwords import DEMO_PASSWORD
 from apps.accounts.roles import Role
+from apps.analytics.mutations import create_required
 from apps.desk.demo_devices import APPLIANCES, Appliance
-from apps.devices import events
+from apps.devices import events, sessions
 from apps.devices.edge.happenings import Happening
 from apps.devices.models import Device
 from apps.devices.mutations import create_device, update_device
@@ -76,6 +77,7 @@ def seed(*, now: datetime, url: str, ports: Mapping[str, int]) -> House:
     weather = world(house)
     for device, appliance in devices:
         _fill_history(device, appliance, weather, now)
+    create_required(house=house)  # after its history, which jobs then compute
     return house
 
 
@@ -177,6 +179,7 @@ def _store(device: Device, history: History, now: datetime) -> None:
         store.compact(device.pk, day)
     happened = [Happening(device.pk, one.timestamp, one.type, dict(one.data)) for one in history.events]
     events.add(house=device.source.house, happened=happened)
+    sessions.renew(happened=happened)
 
 
 def _milliseconds(moment: datetime) -> int:
