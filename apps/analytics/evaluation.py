@@ -14,12 +14,12 @@ import numpy as np
 from apps.analytics.formula import Evaluation, Points, Shape, binning, measured, shape
 from apps.analytics.formula.binning import Bins
 from apps.analytics.formula.constants import constant
-from apps.analytics.formula.units import of_aggregate
 from apps.analytics.inputs import Bound, Loader
 from apps.analytics.load import Load, TooMuchError, plan
 from apps.readings import calendar
 from apps.readings.raw import MAX_POINTS
 from apps.readings.samples import Stamps, Values
+from apps.readings.units import of_aggregate
 
 MAX_COUNTED = 2_000_000
 """Points of an answer that are worked out to count them; more are refused by an estimate from above."""

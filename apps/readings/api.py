@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import msgspec
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,11 +17,14 @@ from apps.accounts.errors import described, refusal
 from apps.houses.api import visible_house
 from apps.houses.models import House
 from apps.readings import bins, names, raw, store
+from apps.readings.csv_answers import written
 from apps.readings.models import Kind, Namespace, Series, Source
 from apps.readings.ranges import RangeQuery, check_bins, choice
+from apps.readings.rollups import Columns
+from apps.readings.units import of_aggregate
 
 MAX_SERIES = 50  # in one answer
-AGGREGATES = ["mean"]
+AGGREGATES = ["mean", "min", "max", "sum", "count", "integral", "increase"]
 
 
 class Points(TypedDict, total=False):
@@ -102,9 +105,12 @@ class SeriesQuery(RangeQuery):
         help_text="`source.field`, split at the first dot; may repeat.",
     )
     aggregate = choice(
-        AGGREGATES, "What each bin tells (only with `every`): `mean`, the integral over the covered time."
+        AGGREGATES,
+        "What each bin tells (only with `every`), by default `mean`: the integral over the covered time."
+        " `min`, `max`, `sum` and `count` are of the readings in it. Registers have `increase` in place of"
+        " `mean` and `integral`.",
     )
-    output = choice(["json"])
+    output = choice(["json", "csv"], "By default json.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
@@ -150,9 +156,13 @@ class SeriesView(APIView):
     """Series over time."""
 
     @extend_schema(
-        summary="Series, raw or as means over bins",
+        summary="Series, raw or in bins",
         parameters=[SeriesQuery],
-        responses={200: SeriesAnswer, **described(400, 401, 404)},
+        responses={
+            200: SeriesAnswer,
+            (200, "text/csv"): OpenApiResponse(str, "With `output=csv`: a line for each stamp."),
+            **described(400, 401, 404),
+        },
         examples=[
             OpenApiExample(
                 "A day in hours",
@@ -174,14 +184,17 @@ class SeriesView(APIView):
     def get(self, request: Request, house_id: int) -> HttpResponse:
         """Bins follow the house's calendar, are whole at both ends of the range, and are null where empty.
 
-        The mean is the integral over the covered time; registers (`counter`) have none. Answers are bounded:
-        200,000 readings, 500,000 bins, 50 series.
+        Bins of an hour and longer come from rollups, those that readings have changed since from the
+        readings. Registers (`counter`) have no mean: ask for their `increase`. Answers are bounded: 200,000
+        readings, 500,000 bins, 50 series.
         """
         house = visible_house(request, house_id)
         query = SeriesQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        answer = {"series": _series(house, **query.validated_data)}
-        return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+        found = _series(house, **query.validated_data)
+        if query.validated_data.get("output") == "csv":
+            return written(found, house)
+        return HttpResponse(msgspec.json.encode({"series": found}), content_type="application/json")
 
 
 def _source(source: Source) -> dict[str, Any]:
@@ -234,6 +247,7 @@ def _series(
     start: int,
     end: int,
     every: str | None = None,
+    aggregate: str = "mean",
     **_: str,
 ) -> dict[str, Points]:
     try:
@@ -242,8 +256,9 @@ def _series(
         raise refusal("series", "unknown_series", str(error)) from error
     if every is None:
         return _readings(wanted, start, end)
-    _check_bins(wanted, every, end - start)
-    return _means(house, wanted, every, start, end)
+    _check(wanted, aggregate)
+    check_bins(every, end - start, len(wanted))
+    return _bins(house, wanted, every, aggregate, start, end)
 
 
 def _readings(wanted: Mapping[str, Series], start: int, end: int) -> dict[str, Points]:
@@ -261,24 +276,36 @@ def _readings(wanted: Mapping[str, Series], start: int, end: int) -> dict[str, P
     }
 
 
-def _means(house: House, wanted: Mapping[str, Series], every: str, start: int, end: int) -> dict[str, Points]:
-    found = bins.binned_means(list(wanted.values()), zone=house.time_zone, every=every, start=start, end=end)
-    # msgspec writes NaN as null.
+def _bins(
+    house: House, wanted: Mapping[str, Series], every: str, aggregate: str, start: int, end: int
+) -> dict[str, Points]:
+    found = bins.binned(
+        list(wanted.values()),
+        zone=house.time_zone,
+        every=every,
+        start=start,
+        end=end,
+        names=("covered", "integral" if aggregate == "mean" else aggregate),
+    )
+    return {name: _points(found[one.pk], one.unit, aggregate) for name, one in wanted.items()}
+
+
+def _points(found: Columns, unit: str, aggregate: str) -> Points:
+    """NaN is written as null by msgspec."""
     return {
-        name: {
-            "unit": one.unit,
-            "timestamps": found[one.pk].starts.tolist(),
-            "values": found[one.pk].values.tolist(),
-            "coverage": found[one.pk].coverage.tolist(),
-        }
-        for name, one in wanted.items()
+        "unit": of_aggregate(aggregate, unit),
+        "timestamps": found.edges[:-1].tolist(),
+        "values": (found.count.astype(int) if aggregate == "count" else getattr(found, aggregate)).tolist(),
+        "coverage": found.coverage.tolist(),
     }
 
 
-def _check_bins(wanted: Mapping[str, Series], every: str, lasting: int) -> None:
+def _check(wanted: Mapping[str, Series], aggregate: str) -> None:
+    """Refuse what a kind of series does not have."""
     for name, one in wanted.items():
-        if one.kind == Kind.COUNTER:
-            raise refusal(
-                "series", "no_mean", f"“{name}” is a register, which has no mean; leave “every” out."
-            )
-    check_bins(every, lasting, len(wanted))
+        if one.kind == Kind.COUNTER and aggregate in {"mean", "integral"}:
+            text = f"“{name}” is a register, which has no {aggregate}; ask for “increase”."
+            raise refusal("series", f"no_{aggregate}", text)
+        if one.kind != Kind.COUNTER and aggregate == "increase":
+            text = f"“{name}” is no register, so it has no increase; ask for “integral”."
+            raise refusal("series", "no_increase", text)

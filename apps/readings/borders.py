@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from apps.readings.counters import Advanced
 from apps.readings.samples import DAY, Samples
 
+LONGEST_FIRST_MS = 366 * DAY
+"""How far the very first interval of a series may reach back."""
+
 COUNTER, INTERVAL, STEP = "counter", "interval", "step"
 
 
@@ -75,6 +78,20 @@ def told_earlier(kind: str, earlier: Border, old: Border | None, new: Border | N
         for one in (old, new)
         if one
     )
+
+
+def reaches(kind: str, earlier: Border, later: Border, max_gap: int) -> bool:
+    """Whether the time between two neighbouring days with data may be shaped by both."""
+    return (
+        kind == COUNTER
+        or _first_reached(kind, later, max_gap) <= earlier.last_stamp
+        or _reaches_back(kind, later)
+    )
+
+
+def covered_before(border: Border) -> int:
+    """How far (ms) before its first stamp a series' first day is known: an interval covers its length."""
+    return min(round(border.first_length or 0), LONGEST_FIRST_MS)
 
 
 def _first_reached(kind: str, border: Border, max_gap: int) -> int:

@@ -13,7 +13,7 @@ from datetime import date
 from django.db import transaction
 
 from apps.readings import integration, locks, marks, quarantine, rollup_rows, window
-from apps.readings.borders import Border, crossed_from, told_earlier, told_later
+from apps.readings.borders import Border, covered_before, crossed_from, told_earlier, told_later
 from apps.readings.local_days import Days, LocalDays
 from apps.readings.models import Kind, Series, Source
 from apps.readings.rollup_rows import Key, Row
@@ -25,9 +25,6 @@ from apps.readings.window import Window
 MOST_DAYS = 31
 MOST_READINGS = 4_000_000
 """How much one transaction takes on: about 64 MB of readings in memory."""
-
-LONGEST_FIRST_MS = 366 * DAY
-"""How far the very first interval of a series may reach back."""
 
 # Days that are to be computed first are not yet worth rolling up.
 _MARKED = """
@@ -243,8 +240,7 @@ def _span(
         end = max(end, _held_until(found, number))
     if before is None and (own := found.days(number)):
         known = next(iter(own.values())).border
-        covered = min(round(known.first_length or 0), LONGEST_FIRST_MS)
-        begin = min(begin, known.first_stamp - covered)
+        begin = min(begin, known.first_stamp - covered_before(known))
     return begin, end
 
 

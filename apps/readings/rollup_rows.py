@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from apps.readings.arrays import pack_floats, pack_integers
+from apps.readings.arrays import pack_floats, pack_integers, unpack_floats, unpack_integers
 from apps.readings.borders import Border
 from apps.readings.local_days import Days
-from apps.readings.rollups import Columns, grouped
-from apps.readings.samples import Values
-from apps.readings.sql import fetch, run, run_many
+from apps.readings.models import Series
+from apps.readings.rollups import NAMES, Columns, grouped
+from apps.readings.samples import Stamps, Values
+from apps.readings.sql import array, fetch, run, run_many
 
-NUMBERS = ("sum", "min", "max", "first", "last", "covered", "integral", "increase")
-HOURS = ("count", *NUMBERS, "quality")
-_NAMES = ("count", *NUMBERS, "quality", "starts", *(f"hour_{name}" for name in HOURS))
+_NUMBERS = NAMES[1:-1]
+_NAMES = (*NAMES, "starts", *(f"hour_{name}" for name in NAMES))
 
 Row = tuple[Any, ...]
 """What a rollup holds, in the order of _NAMES; arrays as PostgreSQL sends them."""
@@ -44,6 +47,20 @@ ON CONFLICT (source_id, series_id, day) DO UPDATE SET {updates}
     updates=", ".join(f"{name} = excluded.{name}" for name in _NAMES),
 )
 
+_DAYS = """
+SELECT series_id, starts[1], starts[array_upper(starts, 1)], {names} FROM readings_rollup
+WHERE source_id = %(source)s::bigint AND series_id = ANY(%(series)s::bigint[])
+    AND day BETWEEN %(first)s::date AND %(last)s::date
+ORDER BY series_id, day
+"""
+
+_HOURS = """
+SELECT series_id, array_send(starts), {names} FROM readings_rollup
+WHERE source_id = %(source)s::bigint AND series_id = ANY(%(series)s::bigint[])
+    AND day BETWEEN %(first)s::date AND %(last)s::date
+ORDER BY series_id, day
+"""
+
 _DROP = """
 DELETE FROM readings_rollup USING unnest(%(series)b::bigint[], %(days)b::date[]) AS gone (series, day)
 WHERE source_id = %(source)s::bigint AND series_id = gone.series AND readings_rollup.day = gone.day
@@ -67,6 +84,91 @@ WHERE source_id = %(source)s::bigint AND series_id = gone.series AND readings_bo
 """
 
 Key = tuple[int, date]  # series, local day
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Bins in order of time, not necessarily without gaps between them: the i-th is [begins[i], ends[i]) ms.
+
+    The edges of `columns` mean nothing.
+    """
+
+    begins: Stamps
+    ends: Stamps
+    columns: Columns
+
+
+def read(
+    source_id: int, series: Sequence[Series], start: int, end: int, *, hourly: bool, names: Sequence[str]
+) -> dict[int, Stored]:
+    """The stored days, or their hours, of some series of a source around [start, end) ms, by series id.
+
+    Of the columns only `names` are read; the others are NaN. Series without any are no keys. One statement.
+    """
+    day = timedelta(days=1)
+    asked = {
+        "source": source_id,
+        "series": array(one.pk for one in series),
+        "first": _utc_date(start) - day,
+        "last": _utc_date(end) + day,
+    }
+    sent = ", ".join(f"array_send(hour_{name})" if hourly else name for name in names)
+    rows_ = fetch((_HOURS if hourly else _DAYS).format(names=sent), asked)
+    found = {}
+    for number, own in groupby(rows_, key=itemgetter(0)):
+        kind = next(one.kind for one in series if one.pk == number)
+        found[number] = (_hours_of if hourly else _days_of)(list(own), names, kind)
+    return found
+
+
+def replaced(stored: Stored | None, fresh: Stored) -> Stored:
+    """`stored` with what begins within `fresh`, which has no gaps, taken from there."""
+    if stored is None:
+        return fresh
+    first, last = np.searchsorted(stored.begins, (fresh.begins[0], fresh.ends[-1])).tolist()
+
+    def joined(old: Values | None, new: Values | None) -> Values | None:
+        return None if old is None or new is None else np.concatenate((old[:first], new, old[last:]))
+
+    begins = np.concatenate((stored.begins[:first], fresh.begins, stored.begins[last:]))
+    ends = np.concatenate((stored.ends[:first], fresh.ends, stored.ends[last:]))
+    columns: dict[str, Any] = {
+        name: joined(getattr(stored.columns, name), getattr(fresh.columns, name)) for name in NAMES
+    }
+    return Stored(begins, ends, Columns(edges=begins, **columns))
+
+
+def _days_of(rows_: Sequence[Row], names: Sequence[str], kind: str) -> Stored:
+    _, begins, ends, *columns = zip(*rows_, strict=True)
+    given = {name: np.array(own, np.float64) for name, own in zip(names, columns, strict=True)}
+    return _stored(np.array(begins, np.int64), np.array(ends, np.int64), given, kind)
+
+
+def _hours_of(rows_: Sequence[Row], names: Sequence[str], kind: str) -> Stored:
+    starts = [unpack_integers(row[1]) for row in rows_]
+    begins, ends = (np.concatenate([own[cut] for own in starts]) for cut in (slice(None, -1), slice(1, None)))
+    columns = zip(*[row[2:] for row in rows_], strict=True)
+    given = {
+        name: unpack_floats([_sent(payload, one) for payload, one in zip(own, starts, strict=True)])
+        for name, own in zip(names, columns, strict=True)
+    }
+    return _stored(begins, ends, given, kind)
+
+
+def _sent(payload: bytes | None, starts: Stamps) -> bytes:
+    """Missing all over where the row is from a time when its series was of another kind."""
+    return pack_floats(np.full(starts.size - 1, np.nan)) if payload is None else payload
+
+
+def _stored(begins: Stamps, ends: Stamps, given: dict[str, Values], kind: str) -> Stored:
+    absent = "integral" if kind == "counter" else "increase"
+    missing = np.full(begins.size, np.nan)
+    columns: dict[str, Any] = {name: None if name == absent else given.get(name, missing) for name in NAMES}
+    return Stored(begins, ends, Columns(edges=begins, **columns))
+
+
+def _utc_date(instant: int) -> date:
+    return datetime.fromtimestamp(instant / 1000, UTC).date()
 
 
 def rows(days: Days, hours: Columns) -> Iterator[tuple[date, Row]]:
@@ -125,8 +227,8 @@ def drop_borders(source_id: int, keys: Collection[tuple[int, int]]) -> None:
 
 
 def _row(whole: Columns, hours: Columns, place: int, own: slice) -> Row:
-    numbers = [_number(getattr(whole, name), place) for name in NUMBERS]
-    arrays = [_hours(getattr(hours, name), own) for name in HOURS]
+    numbers = [_number(getattr(whole, name), place) for name in _NUMBERS]
+    arrays = [_hours(getattr(hours, name), own) for name in NAMES]
     starts = pack_integers(hours.edges[own.start : own.stop + 1])
     return (int(whole.count[place]), *numbers, int(whole.quality[place]), starts, *arrays)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,18 @@ from numpy.typing import NDArray
 from apps.readings import integration
 from apps.readings.counters import Advances
 from apps.readings.quality import Quality
-from apps.readings.samples import Samples, Stamps, Values
+from apps.readings.samples import EMPTY, Samples, Stamps, Values
+
+NAMES = ("count", "sum", "min", "max", "first", "last", "covered", "integral", "increase", "quality")
+_NEVER_MISSING = {"count", "covered", "quality"}
+
+NO_ADVANCES = Advances(EMPTY.stamps, EMPTY.stamps, EMPTY.values)
 
 SECOND_MS = 1000
 HOUR_S = 3600
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Columns:
     """One series over n bins [edges[i], edges[i + 1]) ms. All but `edges` are (n,); NaN is missing.
 
@@ -39,8 +45,8 @@ class Columns:
     first: Values
     last: Values
     covered: Values
-    integral: Values | None
-    increase: Values | None
+    integral: Values | None = None
+    increase: Values | None = None
     quality: Values
 
     def __len__(self) -> int:
@@ -76,6 +82,12 @@ class Stream:
     advances: Advances | None = None
 
 
+def nothing(kind: str) -> Stream:
+    """A stream of which nothing is known."""
+    advances = NO_ADVANCES if kind == "counter" else None
+    return Stream(kind, 0, EMPTY, EMPTY, advances=advances)
+
+
 def columns(stream: Stream, edges: Stamps) -> Columns:
     """A stream over the bins between neighbouring `edges` (n + 1,), ms, strictly increasing."""
     if stream.advances is not None:
@@ -98,33 +110,68 @@ def columns(stream: Stream, edges: Stamps) -> Columns:
 
 def grouped(bins: Columns, places: NDArray[np.intp]) -> Columns:
     """Bins joined to longer ones: the i-th has the bins [places[i], places[i + 1]), at least one each."""
+    longer: dict[str, Any] = reduced(bins, places)
+    return Columns(edges=bins.edges[places], **longer)
 
-    def reduced(column: Values, rule: Callable[[Values], float]) -> Values:
-        present = ~np.isnan(column)
-        pairs = zip(places[:-1].tolist(), places[1:].tolist(), strict=True)
-        parts = (column[begin:end][present[begin:end]] for begin, end in pairs)
-        return np.array([rule(part) if part.size else math.nan for part in parts], np.float64)
 
-    def optional(column: Values | None) -> Values | None:
-        return None if column is None else reduced(column, _fsum)
+def gathered(bins: Columns, edges: Stamps, *, middles: Stamps) -> Columns:
+    """Bins put where others are: each counts for the one between `edges` that holds its middle.
 
-    return Columns(
-        edges=bins.edges[places],
-        count=reduced(bins.count, _fsum),
-        sum=reduced(bins.sum, _fsum),
-        min=reduced(bins.min, lambda part: part.min()),
-        max=reduced(bins.max, lambda part: part.max()),
-        first=reduced(bins.first, lambda part: part[0]),
-        last=reduced(bins.last, lambda part: part[-1]),
-        covered=reduced(bins.covered, _fsum),
-        integral=optional(bins.integral),
-        increase=optional(bins.increase),
-        quality=reduced(bins.quality, lambda part: float(np.bitwise_or.reduce(part.astype(np.int64)))),
-    )
+    `bins` need not follow each other, so their own edges are not looked at; `middles` (n,) do not decrease.
+    A bin that nothing is put in is missing.
+    """
+    places = np.searchsorted(edges, middles, "right") - 1
+    inside = slice(*np.searchsorted(places, (0, edges.size - 1)).tolist())
+    runs = np.flatnonzero(np.diff(places[inside], prepend=-1, append=edges.size))
+    own: dict[str, Any] = {name: column[inside] for name, column in _columns_of(bins).items()}
+    found = reduced(Columns(edges=edges, **own), runs) if runs.size > 1 else {}
+    filled = places[inside][runs[:-1]]
+    put: dict[str, Any] = {name: _placed(name, found, filled, edges.size - 1, own) for name in NAMES}
+    return Columns(edges=edges, **put)
+
+
+def reduced(bins: Columns, places: NDArray[np.intp]) -> dict[str, Values]:
+    """The columns of runs of bins, [places[i], places[i + 1]) each."""
+    columns_ = _columns_of(bins)
+    if places.size - 1 == len(bins):  # each is a run of its own
+        return columns_
+    return {name: _reduce(column, places, _RULES.get(name, _fsum)) for name, column in columns_.items()}
+
+
+def _reduce(column: Values, places: NDArray[np.intp], rule: Callable[[Values], float]) -> Values:
+    present = ~np.isnan(column)
+    pairs = zip(places[:-1].tolist(), places[1:].tolist(), strict=True)
+    parts = (column[begin:end][present[begin:end]] for begin, end in pairs)
+    return np.array([rule(part) if part.size else math.nan for part in parts], np.float64)
+
+
+def _placed(
+    name: str, found: dict[str, Values], filled: NDArray[np.intp], count: int, own: dict[str, Values]
+) -> Values | None:
+    if name not in own:
+        return None
+    column = np.full(count, 0.0 if name in _NEVER_MISSING else math.nan)
+    if name in found:
+        column[filled] = found[name]
+    return column
+
+
+def _columns_of(bins: Columns) -> dict[str, Values]:
+    """The columns that the kind of series has, by name."""
+    return {name: column for name in NAMES if (column := getattr(bins, name)) is not None}
 
 
 def _fsum(part: Values) -> float:
     return math.fsum(part.tolist())
+
+
+_RULES: dict[str, Callable[[Values], float]] = {
+    "min": lambda part: part.min(),
+    "max": lambda part: part.max(),
+    "first": lambda part: part[0],
+    "last": lambda part: part[-1],
+    "quality": lambda part: float(np.bitwise_or.reduce(part.astype(np.int64))),
+}
 
 
 def _columns(

@@ -20,7 +20,7 @@ from apps.readings.counters import START, Advanced, Advances, Decision, State, a
 from apps.readings.integration import lengths_at
 from apps.readings.models import Kind, Series
 from apps.readings.query import read
-from apps.readings.rollups import Stream
+from apps.readings.rollups import NO_ADVANCES, Stream
 from apps.readings.samples import DAY, EMPTY, Samples, Values
 from apps.readings.sql import fetch
 
@@ -128,7 +128,7 @@ class Window:
                 Advances(np.array([crossing.begin]), np.array([crossing.end]), np.array([crossing.increase]))
             )
         if not parts:
-            return Advances(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+            return NO_ADVANCES
         return Advances(
             np.concatenate([own.begins for own in parts]),
             np.concatenate([own.ends for own in parts]),
@@ -144,6 +144,12 @@ class Window:
     def _first_length(self, own: Samples) -> float | None:
         length = float(lengths_at(own.stamps[:1], self.lengths.stamps, self.lengths.values)[0])
         return None if np.isnan(length) else length
+
+
+def lengths_of(series: Sequence[Series]) -> list[Series]:
+    """The series of recorded lengths of those sources that interval series belong to."""
+    sources = {one.source_id for one in series if one.kind == Kind.INTERVAL}
+    return list(Series.objects.filter(source__in=sources, field=LENGTH).order_by()) if sources else []
 
 
 def load(

@@ -296,11 +296,25 @@ class TestRefusals:
     def test_an_unknown_length_is_answered_with_those_that_exist(self, series, egauge):
         assert "5m, 15m, 1h, 1d, 1w, 1mo" in series(400, every="1y")["message"]
 
-    @pytest.mark.parametrize("aggregate", ["min", "max", "sum", "count", "integral", "increase"])
-    def test_another_aggregate_is_answered_with_what_is_offered(self, aggregate, series, egauge):
-        error = series(400, every="1h", aggregate=aggregate)
-        assert error["field"] == "aggregate"
-        assert "use one of: mean" in error["message"]
+    def test_an_unknown_aggregate_is_answered_with_those_that_exist(self, series, egauge):
+        error = series(400, every="1h", aggregate="median")
+        assert "use one of: mean, min, max, sum, count, integral, increase" in error["message"]
+
+    @pytest.mark.parametrize(
+        ("name", "aggregate", "code", "other"),
+        [
+            ("egauge.E", "mean", "no_mean", "increase"),
+            ("egauge.E", "integral", "no_integral", "increase"),
+            ("egauge.A.Solar", "increase", "no_increase", "integral"),
+        ],
+    )
+    def test_what_a_kind_of_series_has_not_is_refused_with_what_it_has(
+        self, name, aggregate, code, other, series, egauge
+    ):
+        error = series(400, series=name, every="1h", aggregate=aggregate)
+        assert (error["field"], error["code"]) == ("series", code)
+        assert f"“{name}”" in error["message"]
+        assert f"ask for “{other}”" in error["message"]
 
     def test_an_aggregate_needs_bins(self, series, egauge):
         assert series(400, aggregate="mean")["field"] == "aggregate"
@@ -353,3 +367,58 @@ def test_the_description_of_the_api_holds_these_addresses(client, settings):
     operation = described["paths"]["/api/v1/houses/{house_id}/series/"]["get"]
     assert {"series", "start", "end", "every"} <= {one["name"] for one in operation["parameters"]}
     assert {"200", "400", "401", "404"} <= set(operation["responses"])
+
+
+class TestAggregates:
+    @pytest.mark.parametrize(
+        ("aggregate", "value", "unit"),
+        [
+            ("mean", 4.5, "kW"),
+            ("min", 0, "kW"),
+            ("max", 9, "kW"),
+            ("sum", 45, "kW"),
+            ("count", 10, ""),
+            ("integral", 4.5 * 9 / 60, "kWh"),
+        ],
+    )
+    @pytest.mark.parametrize("every", ["15m", "1h", "1d", "1mo"])
+    def test_a_bin_tells_what_was_asked_of_it_in_its_unit(
+        self, aggregate, value, unit, every, series, egauge
+    ):
+        (points,) = series(every=every, aggregate=aggregate).values()
+        assert points["unit"] == unit
+        assert [one for one in points["values"] if one] == pytest.approx([value] if value else [])
+
+    @pytest.mark.parametrize("every", ["15m", "1h", "1d"])
+    def test_a_register_has_an_increase(self, every, series, egauge):
+        (points,) = series(series="egauge.E", every=every, aggregate="increase").values()
+        assert points["unit"] == "kWh"
+        assert points["values"][0] == pytest.approx(9)
+
+    def test_csv_has_a_line_for_each_stamp_and_a_column_for_each_series(self, house_a, bob, egauge, as_user):
+        answer = as_user(bob).get(
+            f"/api/v1/houses/{house_a.pk}/series/",
+            {
+                "series": ["egauge.A.Solar", "egauge.A.Grid Power"],
+                "start": START,
+                "end": START + 2 * HOUR_MS,
+                "every": "1h",
+                "aggregate": "integral",
+                "output": "csv",
+            },
+        )
+        assert answer["Content-Type"] == "text/csv; charset=utf-8"
+        assert answer["Content-Disposition"] == f'attachment; filename="{house_a.name}.csv"'
+        assert answer.content.decode().splitlines() == [
+            "timestamp,time,egauge.A.Solar (kWh),egauge.A.Solar coverage,"
+            "egauge.A.Grid Power (kWh),egauge.A.Grid Power coverage",
+            f"{START},2025-06-01T00:00:00.000+02:00,0.675,0.15,,0.0",
+            f"{START + HOUR_MS},2025-06-01T01:00:00.000+02:00,,0.0,,0.0",
+        ]
+
+    def test_csv_of_readings_leaves_empty_what_a_series_has_not(self, house_a, bob, egauge, as_user):
+        answer = as_user(bob).get(
+            f"/api/v1/houses/{house_a.pk}/series/",
+            {"series": ["egauge.A.Solar", "egauge.E"], "start": START, "end": START + 1, "output": "csv"},
+        )
+        assert answer.content.decode().splitlines()[1] == f"{START},2025-06-01T00:00:00.000+02:00,0.0,100.0"

@@ -267,7 +267,7 @@ uploads = st.lists(
 
 
 @pytest.mark.parametrize("zone", CHANGES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(uploads=uploads)
 def test_any_order_of_arrival_gives_what_the_whole_history_gives(
     house_a: House, zone: str, uploads: list[tuple[str, int, dict[int, float], int]]

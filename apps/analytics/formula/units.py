@@ -57,15 +57,6 @@ def measured(node: Node, specs: Specs) -> Measured:
     return Measured(measure, tuple(dict.fromkeys(visit.warnings)))
 
 
-def of_aggregate(aggregate: str, unit: str) -> str:
-    """The unit of an aggregate of values in `unit`: kWh for the integral of kW."""
-    if aggregate == "count":
-        return ""
-    if aggregate != "integral" or not unit:
-        return unit
-    return f"{unit}h" if _split(unit)[1] in {"W", "VA", "var"} else f"{unit}·h"
-
-
 class _Visit:
     def __init__(self, specs: Specs) -> None:
         self._specs = specs

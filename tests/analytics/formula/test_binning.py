@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from apps.analytics.formula import Shape
 from apps.analytics.formula.binning import AGGREGATES, aggregated, binned, concatenated, joined, nothing
 from apps.analytics.formula.signals import Signal
-from apps.analytics.formula.units import of_aggregate
+from apps.readings.units import of_aggregate
 from tests.analytics.formula.sampling import evaluated, inputs, signals
 
 FINE = np.arange(0, 73, 6)
