@@ -15,6 +15,7 @@ from pytest_django import Settings
 from apps.accounts import throttles
 from apps.accounts.models import User
 from apps.accounts.roles import Role
+from apps.desk import live
 from apps.houses.models import House, Membership
 
 PASSWORD = "correct-horse-battery"  # every fixture person's
@@ -29,6 +30,7 @@ def _light_settings(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.AXES_ENABLED = False  # its own tests turn it on
     throttles.forget()
+    live.forget()
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -26,13 +26,12 @@ def alerts_today(*, house: House, user: User, now: datetime) -> dict[str, Any]:
     `more` how many are left out; `maintenance` is None, or {"reason", "until"} while alerts are kept quiet.
     Times are texts in the house's zone.
     """
-    midnight = datetime.fromtimestamp(calendar.start_of_today(house.time_zone, now) / 1000, UTC)
+    midnight = _midnight(house, now)
     window = Maintenance.objects.at(now).filter(house=house).order_by("ends_at").last()
     if window is not None:
         until = {"reason": window.reason, "until": _time(house, window.ends_at, midnight)}
         return {"open": [], "over": [], "more": 0, "maintenance": until}
-    today = ~Q(state=State.CLEARED) | Q(cleared_at__gte=midnight)
-    found = list(of_house(house=house, user=user).filter(today))
+    found = list(of_house(house=house, user=user).filter(_today(house, now)))
     lasting = [alert for alert in found if alert.state != State.CLEARED]
     over = [alert for alert in found if alert.state == State.CLEARED]
     return {
@@ -41,6 +40,15 @@ def alerts_today(*, house: House, user: User, now: datetime) -> dict[str, Any]:
         "more": max(0, len(lasting) - MOST) + max(0, len(over) - MOST),
         "maintenance": None,
     }
+
+
+def _midnight(house: House, now: datetime) -> datetime:
+    return datetime.fromtimestamp(calendar.start_of_today(house.time_zone, now) / 1000, UTC)
+
+
+def _today(house: House, now: datetime) -> Q:
+    """What is wrong now, and what was over today."""
+    return ~Q(state=State.CLEARED) | Q(cleared_at__gte=_midnight(house, now))
 
 
 def _first(alerts: Iterable[Alert], user: User) -> list[Line]:
@@ -79,4 +87,13 @@ def panel_live(house: House, user: User, now: datetime) -> LiveData:
     return LiveData(version=repr(shown), data=lambda: {"alerts": shown})
 
 
-PANEL = Panel("alerts", "desk/panels/alerts.html", order=10, context=panel_context, live=panel_live)
+def pulse(house: House, now: datetime) -> object:
+    """The alerts of today and the windows of now, by their numbers and states."""
+    found = Alert.objects.filter(_today(house, now), house=house).order_by("pk").values_list("pk", "state")
+    windows = Maintenance.objects.at(now).filter(house=house).order_by("pk").values_list("pk", "reason")
+    return list(found.union(windows, all=True))
+
+
+PANEL = Panel(
+    "alerts", "desk/panels/alerts.html", order=10, context=panel_context, live=panel_live, pulse=pulse
+)

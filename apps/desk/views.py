@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
@@ -18,8 +16,9 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts import errors
 from apps.accounts.models import User
+from apps.desk import live
 from apps.houses.models import House
-from apps.houses.panels import LiveData, panels
+from apps.houses.panels import panels
 
 
 class PersonRequest(HttpRequest):
@@ -56,8 +55,7 @@ def house_live(request: HttpRequest, house_id: int) -> HttpResponse:
     if house is None:
         return JsonResponse(errors.body("not_found", "There is no such house."), status=404)
     now = timezone.now()
-    parts = [panel.live(house, user, now) for panel in panels() if panel.live]
-    return _unless_known(request, parts, now)
+    return _unless_known(request, live.of(house=house, user=user, now=now), now)
 
 
 @require_safe
@@ -82,24 +80,10 @@ def _rendered(request: PersonRequest, house: House, now: datetime) -> list[str]:
     ]
 
 
-def _unless_known(request: HttpRequest, parts: list[LiveData], now: datetime) -> HttpResponse:
-    etag = _etag(parts)
-    response = get_conditional_response(request, etag=etag)
+def _unless_known(request: HttpRequest, answer: live.Answer, now: datetime) -> HttpResponse:
+    response = get_conditional_response(request, etag=answer.etag)
     if not isinstance(response, HttpResponseNotModified):
-        response = JsonResponse(_merged(parts, now), json_dumps_params={"allow_nan": False})
-    response.headers["ETag"] = etag
+        response = HttpResponse(answer.body(now), content_type="application/json")
+    response.headers["ETag"] = answer.etag
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-def _etag(parts: list[LiveData]) -> str:
-    """A tag that differs whenever a part's version does."""
-    versions = "\n".join(part.version for part in parts)
-    return f'"{hashlib.sha256(versions.encode()).hexdigest()[:32]}"'
-
-
-def _merged(parts: list[LiveData], now: datetime) -> dict[str, Any]:
-    answer: dict[str, Any] = {"now": round(now.timestamp() * 1000)}
-    for part in parts:
-        answer.update(part.data())
-    return answer

@@ -103,9 +103,28 @@ def state_of(age: int, cadence: float) -> State:
     `age` in ms, `cadence` in seconds. Six, so that what is read every five minutes is stale before it is
     offline.
     """
-    if age > max(OFFLINE_AFTER, 6000 * cadence):
+    if age > _offline_after(cadence):
         return "offline"
-    return "stale" if age > max(STALE_AFTER, 3000 * cadence) else "fresh"
+    return "stale" if age > _stale_after(cadence) else "fresh"
+
+
+def _stale_after(cadence: float) -> int:
+    return max(STALE_AFTER, round(3000 * cadence))
+
+
+def _offline_after(cadence: float) -> int:
+    return max(OFFLINE_AFTER, round(6000 * cadence))
+
+
+def changes(fields: Sequence[RoleField], newest: Newest, *, now: int) -> list[int]:
+    """The instants (ms) after `now` at which a reading goes stale or offline if no other one comes."""
+    limits = [
+        reading.stamp + limit(field.cadence) + 1
+        for reading, field in zip(readings(fields, newest, now), fields, strict=True)
+        if reading.stamp is not None
+        for limit in (_stale_after, _offline_after)
+    ]
+    return [limit for limit in limits if limit > now]
 
 
 def of(fields: Sequence[RoleField], newest: Newest, *, now: int) -> list[Card]:

@@ -17,6 +17,7 @@ from apps.houses.models import House
 from apps.houses.panels import LiveData, Panel
 from apps.readings import calendar, store
 from apps.readings.models import Tail
+from apps.readings.sql import fetch
 
 
 def _newest(fields: Sequence[RoleField]) -> Newest:
@@ -38,8 +39,11 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any]:
 def panel_live(house: House, user: User, now: datetime) -> LiveData:
     """Cards and chart, anew when something arrived, a card changed its state, or the day or devices did."""
     fields = role_fields(house)
-    shown = cards.of(fields, _newest(fields), now=_ms(now))
+    newest = _newest(fields)
+    shown = cards.of(fields, newest, now=_ms(now))
+    midnight = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, _ms(now)))[1]
     return LiveData(
+        until=min([midnight, *cards.changes(fields, newest, now=_ms(now))]),
         version=repr((_arrived(fields), shown, fields, calendar.start_of_today(house.time_zone, now))),
         data=lambda: {
             "cards": [card.as_json(_ms(now)) for card in shown],
@@ -59,4 +63,19 @@ def _arrived(fields: Sequence[RoleField]) -> int | None:
     return newest
 
 
-PANEL = Panel("live", "desk/panels/live.html", order=20, context=panel_context, live=panel_live)
+_PULSE = """
+SELECT (SELECT config_version FROM devices_edgeunit WHERE house_id = %(house)s),
+    max(tail.newest), max(latest.newest)
+FROM readings_source AS source
+LEFT JOIN readings_latest AS latest ON latest.source_id = source.id
+CROSS JOIN LATERAL (SELECT max(id) AS newest FROM readings_tail WHERE source_id = source.id) AS tail
+WHERE source.house_id = %(house)s
+"""
+
+
+def pulse(house: House, now: datetime) -> object:
+    """The newest device list, upload and reading of the house."""
+    return fetch(_PULSE, {"house": house.pk})
+
+
+PANEL = Panel("live", "desk/panels/live.html", order=20, context=panel_context, live=panel_live, pulse=pulse)

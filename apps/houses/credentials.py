@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from threading import Lock
-from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -16,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.houses.memory import Memory
 from apps.houses.models import EdgeCredential, House
 
 KEY_BYTES = 32
@@ -24,9 +22,6 @@ HINT_LENGTH = 6
 MEMORY_AGE = timedelta(seconds=60)
 MEMORY_SIZE = 4096
 USE_NOTED_EVERY = timedelta(minutes=1)
-
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -104,40 +99,6 @@ def _usable(key_digest: bytes) -> EdgeCredential | None:
 def _note_use(credential: EdgeCredential, now: datetime) -> None:
     stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_NOTED_EVERY)
     EdgeCredential.objects.filter(stale, pk=credential.pk).update(last_used_at=now)
-
-
-class Memory(Generic[Answer]):
-    """Answers by key digest, bounded in number and age. Safe to share between threads."""
-
-    def __init__(self, *, size: int, age: timedelta) -> None:
-        self._size, self._age = size, age
-        self._answers: OrderedDict[bytes, tuple[datetime, Answer]] = OrderedDict()
-        self._lock = Lock()
-
-    def recall(self, key_digest: bytes, now: datetime) -> Answer | None:
-        """The answer kept less than `age` before `now`, if any."""
-        with self._lock:
-            kept = self._answers.get(key_digest)
-        # A clock set back must not make an answer live longer.
-        if kept is None or not timedelta(0) <= now - kept[0] < self._age:
-            return None
-        return kept[1]
-
-    def keep(self, key_digest: bytes, answer: Answer, now: datetime) -> None:
-        """Remember an answer; the oldest one makes room."""
-        with self._lock:
-            self._answers[key_digest] = (now, answer)
-            self._answers.move_to_end(key_digest)
-            while len(self._answers) > self._size:
-                self._answers.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget every answer."""
-        with self._lock:
-            self._answers.clear()
-
-    def __len__(self) -> int:
-        return len(self._answers)
 
 
 # Two memories, so that a flood of wrong keys pushes no right one out.

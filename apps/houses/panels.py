@@ -15,15 +15,23 @@ from apps.houses.models import House
 class LiveData:
     """What a panel adds to a house's live answer.
 
-    `version` is cheap and differs whenever the data would; `data` is asked for only when it is needed.
+    `version` differs whenever the data would; `data` is asked for only when it is needed. Both depend on the
+    person's role at most. `until` (Unix ms) is when time alone may change them, None for never.
     """
 
     version: str
     data: Callable[[], Mapping[str, Any]]
+    until: int | None = None
 
 
 Context = Callable[[House, User, datetime], Mapping[str, Any] | None]
+Pulse = Callable[[House, datetime], object]
 Live = Callable[[House, User, datetime], LiveData]
+
+
+def _always_new(house: House, now: datetime) -> object:
+    """The pulse of a panel that has none: its live data are asked for each time."""
+    return now
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class Panel:
     """One part of the page. A lower `order` stands higher.
 
     `template` gets what `context` returns besides `house`; None leaves the panel out. `live` offers what
-    the page refreshes without being loaded again.
+    the page refreshes without being loaded again. `pulse` is one cheap query whose answer differs once
+    something happened that `live` tells of; what it misses, pages learn within a minute.
     """
 
     name: str
@@ -39,6 +48,7 @@ class Panel:
     order: int
     context: Context
     live: Live | None = None
+    pulse: Pulse = _always_new
 
 
 _panels: dict[str, Panel] = {}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import check_password, make_password
 
-from apps.houses.credentials import Memory
+from apps.houses.memory import Memory
 from apps.meters.models import Logger
 
 LENGTH = 16

@@ -15,10 +15,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
 from apps.accounts.roles import Role
+from apps.alerts.kinds import Kind
+from apps.alerts.models import Alert, State
 from apps.devices.models import Device
 from apps.devices.mutations import create_device
 from apps.houses.models import House
 from apps.readings import store
+from apps.readings.models import Source
 from tests.people import AsUser, person
 
 NOW = datetime(2026, 6, 1, 10, tzinfo=UTC)  # noon in Brussels
@@ -349,6 +352,80 @@ def test_an_unchanged_house_answers_304_without_reading_its_history(
 
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["ETag"] == etag
+
+
+def test_while_nothing_happens_the_refresh_asks_next_to_nothing(
+    bob: User,
+    meter: Device,
+    house_a: House,
+    as_user: AsUser,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    etag = client.get(live(house_a)).headers["ETag"]
+    client.get(live(house_a), headers={"If-None-Match": etag})
+
+    # Session, person, house, and whether anything happened: at its devices, with its alerts.
+    with django_assert_num_queries(5):
+        assert client.get(live(house_a), headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_who_looks_second_gets_what_was_worked_out_for_the_first(
+    bob: User,
+    meter: Device,
+    house_a: House,
+    as_user: AsUser,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    report(meter, Solar=3.2)
+    first = as_user(bob).get(live(house_a))
+    neighbour = as_user(person("nora", Role.HOMEOWNER, house_a))
+    with django_assert_num_queries(5), time_machine.travel((NOW_MS + 5_000) / 1000, tick=False):
+        second = neighbour.get(live(house_a))
+    assert second.headers["ETag"] == first.headers["ETag"]
+    assert second.json() == first.json() | {"now": NOW_MS + 5_000}
+
+
+def test_what_roles_are_told_is_kept_apart(
+    alice: User, bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+    alert = {"kind": Kind.WARNING, "evidence": {"text": "secret of the trade"}}
+    Alert.objects.create(house=house_a, source=meter.source, opened_at=NOW, **alert)
+    operators, owners = (as_user(who).get(live(house_a)).json()["alerts"]["open"] for who in (alice, bob))
+    assert operators != owners
+
+
+def test_an_alert_that_opens_is_seen_or_clears_is_a_new_answer(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    report(meter, Solar=3.2)
+    client = as_user(bob)
+    tags = [client.get(live(house_a)).headers["ETag"]]
+    alert = Alert.objects.create(house=house_a, source=meter.source, kind=Kind.SILENT, opened_at=NOW)
+    for state in (State.OPEN, State.ACKNOWLEDGED, State.CLEARED):
+        times = {State.ACKNOWLEDGED: "acknowledged_at", State.CLEARED: "cleared_at"}
+        changes = {times[state]: NOW} if state in times else {}
+        Alert.objects.filter(pk=alert.pk).update(state=state, **changes)
+        tags.append(client.get(live(house_a)).headers["ETag"])
+    assert len(set(tags)) == 4
+
+
+def test_a_new_device_is_a_new_answer_at_once_and_a_new_label_within_a_minute(
+    bob: User, meter: Device, house_a: House, as_user: AsUser
+) -> None:
+    client = as_user(bob)
+    etag = client.get(live(house_a)).headers["ETag"]
+    config = {"ip": "192.0.2.8", "keys": ["A.Solar"]}
+    create_device(house=house_a, name="second", type="egauge", config=config)
+    anew = client.get(live(house_a), headers={"If-None-Match": etag})
+    assert anew.status_code == 200
+
+    Source.objects.filter(name="second").update(label="Barn")
+    with time_machine.travel((NOW_MS + 61_000) / 1000, tick=False):
+        later = client.get(live(house_a), headers={"If-None-Match": anew.headers["ETag"]})
+    assert "Barn" in later.content.decode()
 
 
 def test_a_new_reading_is_a_new_answer(bob: User, meter: Device, house_a: House, as_user: AsUser) -> None:

@@ -186,3 +186,14 @@ def test_a_stamp_ahead_of_the_clock_has_no_negative_age() -> None:
 )
 def test_ages_are_told_in_their_largest_unit(age: int, text: str) -> None:
     assert ago(age) == text
+
+
+def test_a_card_tells_when_time_alone_will_change_it() -> None:
+    fields = [field("solar"), field("load", name="L", cadence=300.0), field("grid", name="never")]
+    newest = {1: {"P": (NOW - 70 * SECOND, 1.0), "L": (NOW, 1.0)}}
+
+    instants = sorted(cards.changes(fields, newest, now=NOW))
+
+    assert instants == [NOW - 70 * SECOND + 10 * MINUTE + 1, NOW + 15 * MINUTE + 1, NOW + 30 * MINUTE + 1]
+    before, after = (cards.of(fields[:1], newest, now=instants[0] + shift)[0].state for shift in (-1, 0))
+    assert (before, after) == ("stale", "offline")

@@ -14,7 +14,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.accounts.models import User
 from apps.houses import credentials
-from apps.houses.credentials import Memory, issue, revoke, rotate, verify
+from apps.houses.credentials import issue, revoke, rotate, verify
+from apps.houses.memory import Memory
 from apps.houses.models import EdgeCredential, House
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
