@@ -52,11 +52,11 @@ def _trace(role: str, parts: Sequence[tuple[bins.Binned, float]], zone: str) -> 
         "text": local_texts(zone, starts),
         "hovertemplate": "%{text}  %{y:.2f} kW",
         "connectgaps": False,
-        **_marks(values),
+        **marks(values),
     }
 
 
-def _marks(values: Array) -> dict[str, Any]:
+def marks(values: Array) -> dict[str, Any]:
     """Lines; a value between two gaps has no line to be on and is a dot."""
     present = np.concatenate(([False], np.isfinite(values), [False]))
     alone = present[1:-1] & ~present[:-2] & ~present[2:]
@@ -72,17 +72,22 @@ def local_texts(zone: str, instants: Sequence[int]) -> list[str]:
     return [moment.strftime("%H:%M %Z" if changes else "%H:%M") for moment in local]
 
 
-def _layout(zone: str, begin: int, end: int) -> dict[str, Any]:
+def day_axis(zone: str, begin: int, end: int) -> dict[str, Any]:
+    """The x axis of a day, with a tick at each hour."""
     hours = calendar.edges(zone, "1h", begin, end).tolist()
     return {
-        "xaxis": {
-            "type": "linear",
-            "range": [begin, end],
-            "tickmode": "array",
-            "tickvals": hours,
-            "ticktext": [text[:5] for text in local_texts(zone, hours)],
-            "title": {"text": f"Local time, {zone}"},
-        },
+        "type": "linear",
+        "range": [begin, end],
+        "tickmode": "array",
+        "tickvals": hours,
+        "ticktext": [text[:5] for text in local_texts(zone, hours)],
+        "title": {"text": f"Local time, {zone}"},
+    }
+
+
+def _layout(zone: str, begin: int, end: int) -> dict[str, Any]:
+    return {
+        "xaxis": day_axis(zone, begin, end),
         "yaxis": {"title": {"text": "kW"}, "fixedrange": True, "zeroline": True},
         "hovermode": "x",
         "showlegend": False,

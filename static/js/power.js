@@ -2,8 +2,7 @@
 
 // The power cards and the chart of the day. The numbers come with the "live" event; ages grow by themselves.
 (() => {
-  const STEPS = [1, 2, 3, 6, 12];
-  const LABEL_WIDTH = 56;
+  const { colour, translucent, config } = plots;
 
   const cards = new Map([...document.querySelectorAll("[data-card]")].map(card => [card.dataset.card, card]));
   const chips = new Map([...document.querySelectorAll("[data-chip]")].map(chip => [chip.dataset.chip, chip]));
@@ -61,16 +60,6 @@
 
   // ---- Chart
 
-  const probe = document.createElement("span");
-  probe.hidden = true;
-  document.body.append(probe);
-  // A custom property as the theme of the moment resolves it.
-  const colour = name => {
-    probe.style.color = `var(--${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const translucent = (text, alpha) => text.replace(/^rgb\((.*)\)$/, `rgba($1, ${alpha})`);
-
   const styled = trace => {
     const { role } = trace.meta;
     const ink = colour(role);
@@ -102,31 +91,19 @@
   };
   const areas = () => figure.data.filter(trace => trace.meta.role === "solar").map(area);
 
-  // As many of the hours as fit side by side; counted on the clock, so that 06:00 stays 06:00 on a 23-hour day.
-  const ticks = ([from, to]) => {
-    const axis = figure.layout.xaxis;
-    const shown = axis.tickvals.filter(instant => instant >= from && instant <= to).length;
-    const room = Math.max(2, Math.floor(plot.clientWidth / LABEL_WIDTH));
-    const step = STEPS.find(each => shown / each <= room) ?? 24;
-    const kept = axis.tickvals.map((_, i) => i).filter(i => Number(axis.ticktext[i].slice(0, 2)) % step === 0);
-    return { tickvals: kept.map(i => axis.tickvals[i]), ticktext: kept.map(i => axis.ticktext[i]) };
-  };
+  const ticks = range => plots.ticks(figure.layout.xaxis, plot.clientWidth, range);
 
   const seen = () => plot.layout?.xaxis?.range ?? figure.layout.xaxis.range;
 
   const nothingYet = () => figure.data.every(trace => trace.y.every(value => value === null));
 
   const layout = () => {
-    const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("muted") };
-    const axis = { gridcolor: colour("line"), zerolinecolor: colour("field"), zerolinewidth: 1, ticks: "", automargin: true, title: { text: "" } };
+    const axis = plots.axis();
     const sameDay = plot.layout?.uirevision === figure.layout.uirevision;
     const range = sameDay ? seen() : figure.layout.xaxis.range;
     return {
       ...figure.layout,
-      font,
-      paper_bgcolor: colour("surface"),
-      plot_bgcolor: colour("surface"),
-      margin: { l: 8, r: 6, t: 10, b: 4 },
+      ...plots.frame(),
       dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
       hoverdistance: -1,
       spikedistance: -1,
@@ -138,8 +115,6 @@
       yaxis: { ...figure.layout.yaxis, ...axis, nticks: 6, ...(nothingYet() ? { range: [0, 1], showticklabels: false } : { autorange: true }) },
     };
   };
-
-  const config = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
 
   const draw = () => {
     if (!figure || !plot.clientWidth) return;

@@ -121,6 +121,24 @@ def test_a_line_can_be_hidden(shown: Page) -> None:
     expect(shown.locator("[data-chip=load]")).to_have_attribute("aria-pressed", "false")
 
 
+def test_voltage_and_frequency_are_drawn_and_said(
+    open_as: OpenAs, bob: User, house_a: House, complaints: list[str]
+) -> None:
+    config = {"ip": "192.0.2.7", "keys": ["A.L1_Voltage", "A.L1_Frequency"]}
+    device = create_device(house=house_a, name="mains", type="egauge", config=config)
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    block = store.Block(
+        ("A.L1_Voltage", "A.L1_Frequency", "_length"),
+        np.array([now], dtype=np.int64),
+        np.array([[231.0], [50.0], [10_000.0]]),
+    )
+    store.append([store.Upload(device.pk, (block,))], received_at=datetime.now(UTC))
+    page = open_as(bob, "/")
+    expect(page.locator("[data-supply-chart] .scatterlayer .trace")).to_have_count(2)
+    expect(page.locator("[data-supply-summary]")).to_contain_text("voltage 231.0 to 231.0 V")
+    assert complaints == []
+
+
 def test_nothing_is_wider_than_a_phone(shown: Page) -> None:
     shown.set_viewport_size({"width": 360, "height": 740})
     expect(shown.locator("[data-status]")).to_have_text("Live")

@@ -314,8 +314,8 @@ def test_more_devices_mean_no_more_queries(
         report(create_device(house=house_a, name=f"meter{number}", type="egauge", config=config), Solar=1.0)
     client = as_user(bob)
 
-    # Session, person, house, devices, series, newest values, houses to choose from.
-    with django_assert_max_num_queries(9):
+    # Session, person, house, alerts, devices, series, newest values, voltages, houses to choose from.
+    with django_assert_max_num_queries(10):
         client.get(page(house_a))
 
 
