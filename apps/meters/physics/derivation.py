@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import reduce
 
 import numpy as np
@@ -99,9 +100,21 @@ class Recipe:
     phases: bool = False
 
 
+class Way(IntEnum):
+    """How the real power of an interval was come by."""
+
+    NONE = 0
+    REGISTER = 1
+    MEAN = 2
+    INSTANT = 3
+
+
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """An input on the grid, polarity applied. All are (m,); `flags` are of its real and reactive power."""
+    """An input on the grid, polarity applied. All are (m,).
+
+    `flags` are of its real and reactive power, `ways` say by which `Way` the real one was come by.
+    """
 
     input: Input
     weight: int
@@ -110,6 +123,7 @@ class Aligned:
     reactive: Values
     flags: Flags
     coverage: Values
+    ways: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +257,14 @@ def _align(one: Input, recipe: Recipe, edges: Stamps) -> Aligned:
         np.where(active, reactive, 0.0),
         np.where(active, flags, 0),
         np.where(active, coverage, 1.0),
+        np.where(active, _ways(by_register, means.values, points.values), Way.NONE),
     )
+
+
+def _ways(*choices: Values) -> NDArray[np.int64]:
+    """The place, from 1, of the first choice that has a value; 0 where none has."""
+    known = np.isfinite(np.array(choices))
+    return np.where(known.any(axis=0), known.argmax(axis=0) + 1, 0)
 
 
 def _first(*choices: Values) -> Values:

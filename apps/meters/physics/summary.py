@@ -55,13 +55,13 @@ def summarise(target: Target, fields: Mapping[str, Samples]) -> Summary:
     solar, load, utility = powers.values()
     residual = fields.get("power", EMPTY) if target is Target.RESIDUAL else EMPTY
     lengths = fields.get("_length", EMPTY)
-    left, taken = _energy(residual, lengths), _energy(load, lengths)
+    left, taken = energy(residual, lengths), energy(load, lengths)
     return Summary(
         hours=float(at(fields.get("power", EMPTY).stamps, lengths).sum() / HOUR_MS),
-        production=_energy(solar, lengths),
+        production=energy(solar, lengths),
         consumption=taken,
-        imported=_energy(_part(utility, 1), lengths),
-        exported=_energy(_part(utility, -1), lengths),
+        imported=energy(_part(utility, 1), lengths),
+        exported=energy(_part(utility, -1), lengths),
         self_consumption=_share(solar, utility, lengths, of_load=False),
         self_sufficiency=_share(load, utility, lengths, of_load=True),
         power_factor=_power_factor(target, fields, utility, lengths),
@@ -85,7 +85,7 @@ def marks(fields: Mapping[str, Samples]) -> Marks:
     )
 
 
-def _energy(power: Samples, lengths: Samples) -> float | None:
+def energy(power: Samples, lengths: Samples) -> float | None:
     """kWh of mean powers over the lengths on record."""
     return float(np.dot(power.values, at(power.stamps, lengths))) / HOUR_MS if len(power) else None
 

@@ -12,9 +12,9 @@ from apps.meters.physics.energy import LONGEST_BRIDGE_MS
 from apps.meters.physics.grid import edges
 from apps.meters.sets.definition import Definition, define
 from apps.meters.sets.models import DerivedDay, DerivedMeter
-from apps.readings import locks, recompute, store
+from apps.readings import locks, recompute, store, working
 from apps.readings.dependencies import Reach
-from apps.readings.models import Namespace
+from apps.readings.models import Invalidation, Namespace
 from apps.readings.samples import DAY, Samples
 from apps.readings.series import series_ids
 
@@ -60,8 +60,22 @@ def look(definition: Definition, *, start: int, end: int) -> Derived:
 
 
 def run_due(source_id: int | None = None) -> int:
-    """Work out the marked days of derived meters, or of one of them; returns how many."""
-    return recompute.run_due([Namespace.METER], seconds=SECONDS, source_id=source_id)
+    """Work out the marked days of derived meters, or of one of them; returns how many.
+
+    What is worked out from them in turn, rollups and items, follows at once.
+    """
+    marked = _marked(source_id)
+    done = recompute.run_due([Namespace.METER], seconds=SECONDS, source_id=source_id)
+    for number in marked:
+        working.follow(number)
+    return done
+
+
+def _marked(source_id: int | None) -> list[int]:
+    """The derived meters that have days to work out."""
+    due = Invalidation.objects.exclude(recompute=None).filter(source__namespace=Namespace.METER)
+    wanted = due if source_id is None else due.filter(source=source_id)
+    return sorted(set(wanted.values_list("source", flat=True)))
 
 
 def _recompute(source_id: int, day: int) -> None:

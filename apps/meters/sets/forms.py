@@ -18,8 +18,10 @@ from unfold.widgets import (
 )
 
 from apps.houses.models import House
+from apps.meters.physics.balance import Role
+from apps.meters.physics.power import PfConvention
 from apps.meters.sets.definition import FACTORS
-from apps.meters.sets.models import CONVENTIONS, POLARITIES, ROLES, MeterSet, SetMember
+from apps.meters.sets.models import MeterSet, SetMember
 from apps.meters.sets.mutations import Settings, Spec
 from apps.readings.models import Kind, Namespace, Series, Source
 
@@ -27,7 +29,23 @@ BLANK_ROWS = 2
 MOST_ROWS = 60
 LOCAL = "%Y-%m-%dT%H:%M"
 
-Choice = tuple[str, str]
+# Short, as they stand in a table; the page says what they mean.
+ROLES = [
+    ("", "–"),
+    (Role.SOLAR, "Solar"),
+    (Role.LOAD, "Load"),
+    (Role.UTILITY, "Utility"),
+    (Role.BATTERY, "Battery"),
+    (Role.PLUS, "Added"),
+    (Role.MINUS, "Subtracted"),
+]
+POLARITIES = [(1, "As it says"), (-1, "Reversed")]
+CONVENTIONS = [
+    (PfConvention.UNSIGNED, "No sign"),
+    (PfConvention.IEC, "IEC sign"),
+    (PfConvention.IEEE, "IEEE sign"),
+    (PfConvention.PERCENT, "Per cent"),
+]
 
 
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
@@ -83,7 +101,7 @@ class MemberForm(forms.Form):
     role = forms.ChoiceField(
         label="Measures",
         required=False,
-        choices=[("", "Not in this set"), *ROLES],
+        choices=ROLES,
         widget=UnfoldAdminSelectWidget,
     )
     polarity = forms.TypedChoiceField(
