@@ -29,6 +29,8 @@ OPERATOR_PERMISSIONS = frozenset(
         "houses.view_edgecredential",
         "houses.view_membership",
         "readings.view_source",
+        "readings.change_source",
+        "readings.seal_source",
         "readings.view_series",
         "readings.view_quarantinedstep",
         "readings.decide_quarantinedstep",

@@ -13,9 +13,9 @@ from apps.readings.counters import Decision
 from apps.readings.models import CounterDecision, Kind, QuarantinedStep, Series
 from apps.readings.query import read
 from apps.readings.samples import DAY
-from apps.readings.series import LAST_DAY
 from apps.readings.times import moment
 
+LAST_DAY = 2**31 - 1  # that the store can hold
 CONTEXT = 4
 """How many readings before and after a step speak for what it is."""
 
@@ -80,7 +80,7 @@ def _evidence(series: Series, stamp: int) -> dict[str, object]:
 
 def _refuse_sealed(series: Series, stamp: int) -> None:
     sealed = series.source.sealed_before
-    if sealed is not None and stamp // DAY * DAY < sealed:
+    if sealed is not None and stamp < sealed:
         raise ValidationError(
             f"The readings of {series} before {moment(sealed)} are gone, and with them all that could be"
             " worked out again: the numbers of that time stay as they are."

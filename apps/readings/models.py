@@ -19,6 +19,7 @@ from simple_history.models import HistoricalRecords
 from apps.houses.models import House
 from apps.houses.names import validate_identifier
 from apps.readings.counters import Decision, Why
+from apps.readings.times import moment
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -103,6 +104,7 @@ class Source(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("seal_source", "Can drop readings for good")]
         constraints = [
             models.UniqueConstraint(fields=["house", "namespace", "name"], name="source_unique"),
             # All but analytics items share one name space, so that x.f names exactly one series.
@@ -174,7 +176,7 @@ class RegisterStep(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self.series} at {self.stamp}: {self.before_value} → {self.value}"
+        return f"{self.series}, {moment(self.stamp)}"
 
 
 class QuarantinedStepQuerySet(models.QuerySet["QuarantinedStep"]):
@@ -183,11 +185,12 @@ class QuarantinedStepQuerySet(models.QuerySet["QuarantinedStep"]):
         return self.filter(series__source__in=Source.objects.visible_to(user))
 
     def waiting(self) -> QuarantinedStepQuerySet:
-        """Those nobody has decided on; of the others the day is just being worked out again."""
+        """Those nobody has decided on and still can; of the others the day is being worked out."""
         decided = CounterDecision.objects.filter(
             series=models.OuterRef("series"), stamp=models.OuterRef("stamp"), revoked_at=None
         )
-        return self.exclude(models.Exists(decided))
+        sealed = models.Q(series__source__sealed_before__gt=models.F("stamp"))
+        return self.exclude(models.Exists(decided)).exclude(sealed)
 
 
 class QuarantinedStep(RegisterStep):

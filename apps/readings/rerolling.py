@@ -1,4 +1,4 @@
-"""Rolling up a house's history again, as a job that people see, when its calendar is another."""
+"""Rolling up history again, as a job that people see, when a calendar or a setting is another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.houses.models import House
 from apps.jobs import run as jobs
 from apps.jobs.run import JobError, Running
 from apps.readings import marks, rolling
-from apps.readings.models import Invalidation, Source
+from apps.readings.models import Invalidation, Series, Source
 
 KIND = "readings.reroll"
 WAIT_S = 1.0
@@ -25,6 +25,17 @@ def zone_changed(house: House, by: User | None) -> None:
     marked = [marks.zone_changed(pk) for pk in _sources(house.pk)]
     if any(marked):
         jobs.start(kind=KIND, subject=f"{house}, {house.time_zone}", by=by, house=house.pk)
+
+
+def settings_changed(series: Series, by: User | None) -> int:
+    """Have all of a series' source rolled up again but what is sealed, in the caller's transaction.
+
+    Returns how many days that are.
+    """
+    count = marks.settings_changed(series.source_id)
+    if count:
+        jobs.start(kind=KIND, subject=f"{series}, settings", by=by, house=series.source.house_id)
+    return count
 
 
 def run(running: Running, *, house: int) -> None:

@@ -9,7 +9,6 @@ from threading import Lock
 from django.db import transaction
 from django.db.models import Q
 
-from apps.accounts.models import User
 from apps.readings import marks
 from apps.readings.models import Kind, Series, Source
 
@@ -90,24 +89,6 @@ def set_unit(*, series: Series, unit: str, kind: str | None = None) -> None:
     series.refresh_from_db()
 
 
-@transaction.atomic
-def set_counter(*, series: Series, rating: float | None, modulus: float | None, by: User | None) -> int:
-    """Say what is known of a counter's register, None for nothing; returns how many days are rolled up again.
-
-    Raises SeriesConflict for what is no counter, and ValidationError for what is not above zero.
-    """
-    held = Series.objects.select_for_update().get(pk=series.pk)
-    if held.kind != Kind.COUNTER:
-        raise SeriesConflict(f"{series} is a {held.kind}: only a counter has a register.")
-    if (held.rating, held.modulus) == (rating, modulus):
-        return 0
-    held.rating, held.modulus = rating, modulus
-    held.full_clean(exclude={"source"})
-    held._history_user = by  # type: ignore[attr-defined]
-    held.save(update_fields=["rating", "modulus"])
-    return _roll_again(held)
-
-
 def series_ids(source_id: int, fields: Collection[str]) -> dict[str, int]:
     """The number of each field's series; a field nobody declared becomes a gauge of unknown unit.
 
@@ -181,8 +162,8 @@ def _complete(series: Series, spec: FieldSpec) -> None:
         _roll_again(series)
 
 
-def _roll_again(series: Series) -> int:
-    return marks.settings_changed(series.source_id)
+def _roll_again(series: Series) -> None:
+    marks.settings_changed(series.source_id)
 
 
 def _remember(source_id: int, found: dict[str, int]) -> None:

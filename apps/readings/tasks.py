@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.readings import store, working
+from apps.readings import retention, store, working
 
 
 @shared_task(name="readings.sweep")
@@ -22,3 +22,9 @@ def compact_day(source_id: int, day: int) -> None:
 def follow(source_id: int) -> None:
     """Work out anew what is marked of one source."""
     working.follow(source_id)
+
+
+@shared_task(name="readings.retain")
+def retain() -> None:
+    """Drop the readings that need not be kept any longer."""
+    retention.retain(now=timezone.now())

@@ -85,7 +85,7 @@ def test_nothing_is_added_changed_or_deleted(as_user: AsUser, admin: User, sourc
         assert (
             as_user(admin).post(reverse(f"admin:readings_{kind}_delete", args=[known.pk])).status_code == 403
         )
-        assert as_user(admin).post(page(known), {"name": "x", "unit": "kW"}).status_code == 403
+    assert as_user(admin).post(page(Series.objects.get()), {"field": "x", "unit": "kW"}).status_code == 403
 
 
 def test_an_unknown_unit_is_set_once(as_user: AsUser, alice: User, series: Series) -> None:

@@ -34,6 +34,7 @@ from apps.houses import credentials, deletion, mutations, transfer
 from apps.houses.csv_admin import CsvAdmin
 from apps.houses.models import EdgeCredential, House, Membership
 from apps.houses.scoped_admin import leave_dialog
+from apps.readings.admin import sealing
 
 
 class CredentialInline(TabularInline):
@@ -105,8 +106,10 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
             "items": ["issue_credential", "rotate_credentials", "revoke_credential"],
         },
         "synchronize",
+        "drop_readings",
         "erase",
     ]
+    reading_actions = CsvAdmin.reading_actions | {"drop_readings"}
 
     csv_columns = transfer.COLUMNS
     csv_row = transfer.row_of
@@ -164,6 +167,11 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
         """Who may change the devices of a house may have its agent fetch them."""
         self._known(request, obj)
         return request.user.has_perm("devices.change_device")
+
+    def has_seal_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may drop readings of a house for good."""
+        self._known(request, obj)
+        return request.user.has_perm("readings.seal_source")
 
     def get_readonly_fields(self, request: HttpRequest, obj: House | None = None) -> list[str]:
         return ["name"] if obj else []
@@ -315,6 +323,11 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
         self.log_change(request, house, "Configuration synchronized.")
         messages.success(request, f"The agent of {house} is asked to fetch its devices again.")
         return leave_dialog(request, _page(house))
+
+    @action(description="Drop readings", icon="auto_delete", permissions=["seal"])
+    def drop_readings(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page that shows what would go, and asks for the name."""
+        return sealing.page(request, self.existing(request, object_id), self)
 
     @action(
         description="Delete",

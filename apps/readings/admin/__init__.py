@@ -1,4 +1,4 @@
-"""The admin's pages of sources, series, and what is in quarantine."""
+"""The admin's pages of sources and series, what is in quarantine, and what is dropped."""
 
 from apps.readings.admin import counters, sources
 

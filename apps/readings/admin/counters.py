@@ -61,7 +61,6 @@ LABELS = {"Accepted": "success", "Rejected": "danger", "Marked as swap": "info"}
 class StepAdmin(ReadOnlyAdmin):
     """What both lists show of a step."""
 
-    list_display_links = ["when"]
     list_select_related = ["series__source__house"]
     search_fields = [
         "series__field",
@@ -100,7 +99,7 @@ class StepAdmin(ReadOnlyAdmin):
         near = context(step.series, step.stamp)
         if not near:
             return "They are gone: the day was sealed, or they were withdrawn."
-        rows = ((moment(stamp), shown(value), " ← this one" * (stamp == step.stamp)) for stamp, value in near)
+        rows = ((moment(stamp), shown(value), " ←" * (stamp == step.stamp)) for stamp, value in near)
         return format_html("<pre>{}</pre>", format_html_join("\n", "{}  {}{}", rows))
 
 
@@ -108,7 +107,7 @@ class StepAdmin(ReadOnlyAdmin):
 class QuarantineAdmin(StepAdmin):
     """Steps that count nothing until somebody decides."""
 
-    list_display = ["house", "source", "field", "when", "came_from", "went_to", "why"]
+    list_display = ["when", "field", "source", "house", "came_from", "went_to", "why"]
     list_filter = ["why", ("series__source__house", VisibleFilter), ("series__source", VisibleFilter)]
     fields = ["house", "source", "field", "when", "came_from", "went_to", "why", "meaning", "around"]
     readonly_fields = ["house", "source", "field", "when", "came_from", "went_to", "meaning", "around"]
@@ -162,13 +161,13 @@ class DecisionAdmin(StepAdmin):
     """What was said of readings, by whom, and what of it was taken back."""
 
     list_display = [
-        "house",
-        "source",
-        "field",
         "when",
+        "field",
+        "source",
+        "house",
+        "decided",
         "came_from",
         "went_to",
-        "decided",
         "by",
         "at",
         "state",
