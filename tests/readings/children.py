@@ -92,6 +92,33 @@ def compact_and_die(source_id: int, day: int, step: str) -> Iterator[int]:
     yield 0
 
 
+def work() -> Iterator[int]:
+    """Sweep again and again, all that arrived being due."""
+    from datetime import timedelta
+
+    from apps.readings import store
+    from tests.readings.building import NOW
+
+    while True:
+        yield store.sweep(now=NOW + timedelta(days=9))
+
+
+def roll_and_die(source_id: int, step: str) -> Iterator[int]:
+    """Roll a source up and be killed just before `step`: put_borders, write, or commit."""
+    from apps.readings import rolling, rollup_rows
+
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if step == "commit":
+        run = rolling.run
+        rolling.run = lambda query, params: die(run(query, params))
+    else:
+        setattr(rollup_rows, step, die)
+    rolling.roll(source_id)
+    yield 0
+
+
 def make_source() -> Iterator[int]:
     """Create a source; says its id."""
     from apps.houses.models import House
@@ -111,7 +138,9 @@ def read(source_id: int, start: int, end: int) -> Iterator[int]:
     yield from found[0]
 
 
-CHILDREN = {own.__name__: own for own in (write, compact, compact_and_die, make_source, read)}
+CHILDREN = {
+    own.__name__: own for own in (write, compact, compact_and_die, work, roll_and_die, make_source, read)
+}
 
 
 def main(name: str, *arguments: str) -> None:

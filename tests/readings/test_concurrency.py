@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from apps.houses.models import House
-from apps.readings import days, store
-from apps.readings.models import Source, Tail
+from apps.readings import days, recompute, store
+from apps.readings.dependencies import Reach, depend
+from apps.readings.models import Invalidation, Rollup, Source, Tail
 from tests.readings.building import DAY, NOW, T0, append, block, held, number, put, samples, truth, value_of
 from tests.readings.threads import at_once
 
@@ -185,3 +187,37 @@ def test_an_upload_during_a_withdrawal_is_the_newest_value_or_is_withdrawn(sourc
         )
         newest = store.latest([source.pk])[source.pk]["A"]
         assert newest == max(held(source, "A", T0 - store.DAY, T0 + store.DAY).items())
+
+
+def test_workers_at_once_with_writers_leave_what_one_alone_would(sources: list[Source]) -> None:
+    derived = Source.objects.create(house=sources[0].house, name="sum", namespace="analytics")
+    depend(source_id=derived.pk, inputs={source.pk: Reach(0, 0) for source in sources})
+    value = number(derived, "value")
+
+    def compute(source_id: int, day: int) -> None:
+        total = sum(sum(held(one, "A", day * store.DAY, (day + 1) * store.DAY).values()) for one in sources)
+        content = {value: samples({day * store.DAY: total})}
+        store.replace_day(source_id=source_id, day=day, samples=content)
+
+    uploads = Uploads(sources)
+
+    def work() -> None:
+        while uploads.running:
+            store.sweep(now=NOW + timedelta(days=9), seconds=9)
+
+    known = recompute._functions.pop("analytics", None)
+    recompute.register("analytics", compute)
+    try:
+        uploads.run(2, work, work)
+        for _ in range(9):
+            store.sweep(now=NOW + timedelta(days=9), seconds=9)
+    finally:
+        recompute._functions.pop("analytics")
+        if known:
+            recompute._functions["analytics"] = known
+    assert not Tail.objects.exists()
+    assert not Invalidation.objects.exists()
+    total = sum(truth("A", uploads.acknowledged).values())
+    for source, field, sums in [*((one, "A", total) for one in sources), (derived, "value", 2 * total)]:
+        rows = Rollup.objects.filter(source=source, series__field=field)
+        assert sum(row.sum or 0 for row in rows) == pytest.approx(sums)

@@ -8,15 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 import pytest
 
 from apps.houses.models import House
-from apps.readings import store
-from apps.readings.models import Source, Tail
+from apps.readings import rolling, store
+from apps.readings.models import Boundary, Invalidation, Rollup, Source, Tail
 from config.processes import wait_until
 from config.servers import Lease
-from tests.readings.building import DAY, T0, append, block, held, truth, value_of
+from tests.readings.building import DAY, NOW, T0, append, block, held, truth, value_of
 from tests.readings.children import FIELDS, ROOT, child, killed, said, this_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -105,3 +106,45 @@ def test_a_killed_postgresql_loses_nothing_it_had_acknowledged(own_servers: Call
         found = said(reader, 10**6)
     assert not set(acknowledged) - set(found)
     assert len(found) <= len(acknowledged) + 1
+
+
+@pytest.mark.parametrize("step", ["put_borders", "write", "commit"])
+def test_a_worker_killed_while_rolling_up_leaves_the_work_to_the_next(source: Source, step: str) -> None:
+    stamps = fill(source, 6)
+    store.compact(source.pk, DAY)
+    with child("roll_and_die", source.pk, step, env=this_database()) as worker:
+        assert worker.wait(30) == -signal.SIGKILL
+    assert Invalidation.objects.filter(source=source).count() == 1
+    assert not Rollup.objects.exists()
+    assert not Boundary.objects.exists()
+    assert wait_until(lambda: rolling.roll(source.pk), seconds=10)  # its lock ended with its connection
+    assert not Invalidation.objects.exists()
+    assert {row.count for row in Rollup.objects.all()} == {len(stamps)}
+
+
+def test_workers_killed_at_any_moment_while_all_goes_on_lose_nothing(source: Source) -> None:
+    env = this_database()
+    with child("write", source.pk, T0 - 20_000, env=env) as writer, child("work", env=env) as other:
+        acknowledged = said(writer, 5)
+        for round_ in range(3):
+            with child("work", env=env) as worker:
+                said(worker, 4)
+                time.sleep(0.01 * round_)  # somewhere else in the loop each time
+                killed(worker)
+            acknowledged += said(writer, 10)
+        acknowledged += killed(writer)
+        said(other, 1)
+    assert wait_until(lambda: settled(source), seconds=20)
+    found = sum(row.count for row in Rollup.objects.filter(series__field="A"))
+    assert len(acknowledged) <= found <= len(acknowledged) + 1
+    for field in FIELDS.split():
+        history = held(source, field, T0 - store.DAY, T0 + store.DAY)
+        assert sum(row.sum or 0 for row in Rollup.objects.filter(series__field=field)) == pytest.approx(
+            sum(history.values())
+        )
+
+
+def settled(source: Source) -> bool:
+    """Whether nothing is left to do, having done some of it."""
+    store.sweep(now=NOW + timedelta(days=9))
+    return not (Tail.objects.exists() or Invalidation.objects.exists())
