@@ -50,6 +50,21 @@ def look(now: datetime, offline: Collection[int]) -> Picture:
     return picture
 
 
+def silent(source_ids: Collection[int], now: datetime) -> set[int]:
+    """Those of the sources that say nothing for longer than their rhythm explains, for pages. One query.
+
+    One nobody has looked at yet counts as heard of when its newest reading was made.
+    """
+    stamp = milliseconds(now)
+    return {one.source_id for one in facts.sources(source_ids) if _says_nothing(one, stamp)}
+
+
+def _says_nothing(one: Watched, now: int) -> bool:
+    unknown = Rhythm(heard_at=now if one.newest is None else min(one.newest, now), newest=one.newest)
+    known = rhythm.heard(one.rhythm or unknown, one.newest, now)
+    return rhythm.is_silent(known, one.newest, one.cadence_ms, now)
+
+
 def milliseconds(moment: datetime) -> int:
     """An aware time in Unix ms."""
     return round(moment.timestamp() * 1000)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Min
+from django.db.models import Count, F, Min, Q
 
 from apps.alerts.models import Watch
 from apps.alerts.rhythm import Rhythm
@@ -39,10 +39,11 @@ def units() -> list[EdgeUnit]:
     return list(EdgeUnit.objects.filter(house__enabled=True).exclude(last_seen_at=None))
 
 
-def sources() -> list[Watched]:
+def sources(only: Collection[int] | None = None) -> list[Watched]:
     """The sources in use whose readings arrive; items and derived meters are computed from those."""
+    wanted = Q() if only is None else Q(pk__in=only)
     rows = (
-        Source.objects.filter(enabled=True, house__enabled=True)
+        Source.objects.filter(wanted, enabled=True, house__enabled=True)
         .exclude(namespace=Namespace.ANALYTICS)
         .exclude(pk__in=Dependency.objects.values("source"))
         .annotate(cadence=Min("series__cadence"), newest=F("latest__newest"))

@@ -10,19 +10,20 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.alerts import detection
 from apps.alerts.summary import HouseAlerts, open_alerts
 from apps.devices.cards import ago
 from apps.devices.models import Device
 from apps.houses.models import House
 from apps.readings.store import latest
 
-# A device is silent after three missed readings, but never sooner than this.
-SILENT_AFTER = timedelta(minutes=5)
-
 
 @dataclass(frozen=True)
 class Silence:
-    """A device that should have been heard of by now; `since` is its last reading, None for none ever."""
+    """A device that should have been heard of by now, by the rule of alerts, or that never was.
+
+    `since` is its last reading, None for none ever.
+    """
 
     device: Device
     since: datetime | None
@@ -88,13 +89,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def house_states(user: User, now: datetime) -> list[HouseState]:
-    """How the houses `user` sees are doing. Four queries, however many houses and devices there are."""
+    """How the houses `user` sees are doing. Five queries, however many houses and devices there are."""
     houses = list(House.objects.visible_to(user).select_related("edge_unit"))
     devices = _devices_by_house(houses)
-    newest = _newest([device.pk for found in devices.values() for device in found])
+    sources = [device.pk for found in devices.values() for device in found]
+    newest, silent = _newest(sources), detection.silent(sources, now)
     alerts = open_alerts(user=user, now=now)
     states = [
-        _state(house, devices[house.pk], newest, alerts.get(house.pk, NOTHING_WRONG), now) for house in houses
+        _state(house, devices[house.pk], newest, silent, alerts.get(house.pk, NOTHING_WRONG), now)
+        for house in houses
     ]
     return sorted(states, key=lambda state: (WORST_FIRST.index(state.verdict), state.house.name))
 
@@ -115,18 +118,20 @@ def _newest(sources: list[int]) -> dict[int, datetime]:
 
 
 def _state(
-    house: House, devices: list[Device], newest: dict[int, datetime], alerts: HouseAlerts, now: datetime
+    house: House,
+    devices: list[Device],
+    newest: dict[int, datetime],
+    silent: set[int],
+    alerts: HouseAlerts,
+    now: datetime,
 ) -> HouseState:
     heard = [newest[device.pk] for device in devices if device.pk in newest]
     silences = [
-        Silence(device, newest.get(device.pk), now) for device in devices if _is_silent(device, newest, now)
+        Silence(device, newest.get(device.pk), now)
+        for device in devices
+        if device.pk in silent or device.pk not in newest
     ]
     return HouseState(house, len(devices), max(heard, default=None), silences, now, alerts)
-
-
-def _is_silent(device: Device, newest: dict[int, datetime], now: datetime) -> bool:
-    patience = max(SILENT_AFTER, timedelta(seconds=3 * device.interval_s))
-    return device.pk not in newest or now - newest[device.pk] > patience
 
 
 def _instant(stamp: int) -> datetime:

@@ -222,8 +222,10 @@ class EdgeUnit(models.Model):
     agent_version = models.CharField(max_length=40, blank=True)
     running_version = models.BigIntegerField(null=True, blank=True, help_text="The device list it runs.")
     last_seen_at = models.DateTimeField("last seen", null=True, blank=True)
-    spool = models.BigIntegerField(null=True, blank=True, help_text="Uploads it has yet to send.")
-    spool_bound = models.BigIntegerField(null=True, blank=True, help_text="Uploads it can keep.")
+    spool = models.BigIntegerField(
+        null=True, blank=True, help_text="Rows it has yet to send: a row is one reading of one device."
+    )
+    spool_bound = models.BigIntegerField(null=True, blank=True, help_text="Rows it can keep.")
     clock_offset_ms = models.BigIntegerField(
         "clock offset", null=True, blank=True, help_text="Its clock minus ours, in ms."
     )
