@@ -80,10 +80,9 @@ class AlertAdmin(ReadOnlyAdmin):
         allowed = request.user.has_perm("alerts.change_alert")
         return allowed and (obj is None or self.has_view_permission(request, obj))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+    def hidden_actions(self, request: HttpRequest, obj: Alert) -> set[str]:
         """There is nothing to acknowledge once it is seen or over."""
-        still_open = self.existing(request, object_id).state == State.OPEN
-        return super().get_actions_detail(request, object_id) if still_open else []
+        return set() if obj.state == State.OPEN else {"acknowledge_one"}
 
     @action(
         description="Acknowledge",

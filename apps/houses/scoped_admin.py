@@ -68,6 +68,18 @@ class ScopedAdmin(ModelAdmin):
             raise Http404
         return found
 
+    def hidden_actions(self, request: HttpRequest, obj: Any) -> set[str]:
+        """The names of the actions on the object's page that make no sense for it as it is. A hook."""
+        return set()
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        offered: list[Any] = super().get_actions_detail(request, object_id)
+        if not offered:
+            return []
+        names = self.hidden_actions(request, self.existing(request, object_id))
+        hidden = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in names}
+        return [action for action in offered if action.action_name not in hidden]
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(super().has_view_permission(request, self._known(request, obj)))
 

@@ -112,10 +112,8 @@ class ReceiptAdmin(ReadOnlyAdmin):
         headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
         return HttpResponse(body, content_type="application/octet-stream", headers=headers)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        if self.existing(request, object_id).body_id is None:
-            return []
-        return cast("list[Any]", super().get_actions_detail(request, object_id))
+    def hidden_actions(self, request: HttpRequest, obj: Receipt) -> set[str]:
+        return {"replay"} if obj.body_id is None else set()
 
     @action(
         description="Replay",

@@ -34,6 +34,7 @@ from apps.houses import credentials, deletion, mutations, transfer
 from apps.houses.csv_admin import CsvAdmin
 from apps.houses.models import EdgeCredential, House, Membership
 from apps.houses.scoped_admin import leave_dialog
+from apps.houses.switching import SwitchAdmin, switch
 from apps.readings.admin import sealing
 
 
@@ -81,7 +82,7 @@ class CredentialInline(TabularInline):
 
 
 @admin.register(House)
-class HouseAdmin(CsvAdmin, MembershipsAdmin):
+class HouseAdmin(SwitchAdmin, CsvAdmin, MembershipsAdmin):
     """Houses, their credentials and members."""
 
     form = HouseForm
@@ -179,14 +180,15 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
     def get_inlines(self, request: HttpRequest, obj: House | None) -> list[type[TabularInline]]:
         return self.inlines if obj else []
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        house: House = self.existing(request, object_id)
-        hidden = {"enable" if house.enabled else "disable"}
-        if deletion.under_way(house):
-            hidden |= {"enable", "erase"}
-        unwanted = {f"houses_house_{name}" for name in hidden}
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name not in unwanted]
+    def is_enabled(self, obj: House) -> bool:
+        return obj.enabled
+
+    def set_enabled(self, request: HttpRequest, obj: House, enabled: bool) -> None:
+        mutations.set_enabled(house=obj, enabled=enabled, by=cast(User, request.user))
+
+    def hidden_actions(self, request: HttpRequest, obj: House) -> set[str]:
+        being_deleted = {"enable", "erase"} if deletion.under_way(obj) else set()
+        return super().hidden_actions(request, obj) | being_deleted
 
     def save_model(self, request: HttpRequest, obj: House, form: Form, change: bool) -> None:
         by = cast(User, request.user)
@@ -285,31 +287,18 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
         messages.success(request, f"The credential {credential.hint}… is revoked.")
         return leave_dialog(request, _page(house))
 
-    @action(
-        description="Enable",
+    enable = switch(
+        "enable",
         icon="play_arrow",
-        permissions=["change"],
-        dialog={
-            "title": "Enable this house",
-            "description": "Its readings are accepted again, within a minute.",
-            "form_submit_text": "Enable",
-        },
+        title="Enable this house",
+        consequence="Its readings are accepted again, within a minute.",
     )
-    def enable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=True)
-
-    @action(
-        description="Disable",
+    disable = switch(
+        "disable",
         icon="pause",
-        permissions=["change"],
-        dialog={
-            "title": "Disable this house",
-            "description": "Nothing new is accepted from it, from within a minute on. What it has stays.",
-            "form_submit_text": "Disable",
-        },
+        title="Disable this house",
+        consequence="Nothing new is accepted from it, from within a minute on. What it has stays.",
     )
-    def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=False)
 
     @action(
         description="Synchronize configuration",
@@ -351,16 +340,6 @@ class HouseAdmin(CsvAdmin, MembershipsAdmin):
             return leave_dialog(request, _page(house))
         self.log_deletions(request, [house])
         return leave_dialog(request, reverse("admin:jobs_job_change", args=[job.pk]))
-
-    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
-        house: House = self.existing(request, object_id)
-        try:
-            mutations.set_enabled(house=house, enabled=enabled, by=cast(User, request.user))
-        except ValidationError as error:
-            messages.error(request, error.messages[0])
-            return leave_dialog(request, _page(house))
-        messages.success(request, f"{house} is {'enabled' if enabled else 'disabled'}.")
-        return leave_dialog(request, _page(house))
 
 
 def _counted(groups: QuerySet[Any, Any]) -> Coalesce:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.forms import Form
@@ -65,10 +65,8 @@ class JobAdmin(ReadOnlyAdmin):
             response["HX-Refresh"] = "true"
         return response
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        if self.existing(request, object_id).state not in UNFINISHED:
-            return []
-        return cast("list[Any]", super().get_actions_detail(request, object_id))
+    def hidden_actions(self, request: HttpRequest, obj: Job) -> set[str]:
+        return set() if obj.state in UNFINISHED else {"stop"}
 
     @action(
         description="Stop",

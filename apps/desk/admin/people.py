@@ -116,15 +116,10 @@ class UserAdmin(MembershipsAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # the record of who did what would go too; inactive people cannot log in
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+    def hidden_actions(self, request: HttpRequest, obj: User) -> set[str]:
         """Nobody deactivates themselves, and a link lets nobody in who is inactive."""
-        user: User = self.existing(request, object_id)
-        hidden = {"reactivate"} if user.is_active else {"deactivate", "send_link"}
-        if user.pk == request.user.pk:
-            hidden |= {"deactivate"}
-        unwanted = {f"accounts_user_{name}" for name in hidden}
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name not in unwanted]
+        hidden = {"reactivate"} if obj.is_active else {"deactivate", "send_link"}
+        return hidden | ({"deactivate"} if obj.pk == request.user.pk else set())
 
     def save_model(self, request: HttpRequest, obj: User, form: Form, change: bool) -> None:
         by = cast(User, request.user)

@@ -26,12 +26,13 @@ from apps.devices.models import Device
 from apps.devices.mutations import delete_device, synchronize, update_device
 from apps.houses.csv_admin import CsvAdmin
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.switching import SwitchAdmin, switch
 from apps.readings.times import moment
 from collectors import drivers
 
 
 @admin.register(Device)
-class DeviceAdmin(CsvAdmin, ScopedHistoryAdmin):
+class DeviceAdmin(SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
     """Devices. Adding one begins with its type, which decides what else is asked."""
 
     list_display = ["title", "house", "name", "type", "state", "newest_reading", "every"]
@@ -172,40 +173,28 @@ class DeviceAdmin(CsvAdmin, ScopedHistoryAdmin):
         context = {**(extra_context or {}), **shown}
         return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        device = self.existing(request, object_id)
-        hidden = {"enable" if device.source.enabled else "disable"}
-        if deletion.under_way(device):
-            hidden |= {"enable", "erase"}
-        unwanted = {f"devices_device_{name}" for name in hidden}
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name not in unwanted]
+    def is_enabled(self, obj: Device) -> bool:
+        return obj.source.enabled
 
-    @action(
-        description="Enable",
+    def set_enabled(self, request: HttpRequest, obj: Device, enabled: bool) -> None:
+        update_device(device=obj, enabled=enabled, by=cast(User, request.user))
+
+    def hidden_actions(self, request: HttpRequest, obj: Device) -> set[str]:
+        being_deleted = {"enable", "erase"} if deletion.under_way(obj) else set()
+        return super().hidden_actions(request, obj) | being_deleted
+
+    enable = switch(
+        "enable",
         icon="play_arrow",
-        permissions=["change"],
-        dialog={
-            "title": "Enable this device",
-            "description": "The agent begins to read it when it next asks for its devices.",
-            "form_submit_text": "Enable",
-        },
+        title="Enable this device",
+        consequence="The agent begins to read it when it next asks for its devices.",
     )
-    def enable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=True)
-
-    @action(
-        description="Disable",
+    disable = switch(
+        "disable",
         icon="pause",
-        permissions=["change"],
-        dialog={
-            "title": "Disable this device",
-            "description": "Nothing new is accepted from it, at once. What it has stays.",
-            "form_submit_text": "Disable",
-        },
+        title="Disable this device",
+        consequence="Nothing new is accepted from it, at once. What it has stays.",
     )
-    def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=False)
 
     @action(
         description="Synchronize configuration",
@@ -242,18 +231,6 @@ class DeviceAdmin(CsvAdmin, ScopedHistoryAdmin):
             return leave_dialog(request, _page(device))
         self.log_deletions(request, [device])
         return leave_dialog(request, reverse("admin:jobs_job_change", args=[job.pk]))
-
-    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
-        device = self.existing(request, object_id)
-        try:
-            update_device(device=device, enabled=enabled, by=cast(User, request.user))
-        except ValidationError as error:
-            messages.error(request, error.messages[0])
-            return leave_dialog(request, _page(device))
-        done = "enabled" if enabled else "disabled"
-        self.log_change(request, device, f"{done.capitalize()}.")
-        messages.success(request, f"{device} is {done}.")
-        return leave_dialog(request, _page(device))
 
 
 def _page(device: Device) -> str:

@@ -92,11 +92,8 @@ class ConfigVersionAdmin(ReadOnlyAdmin):
         self._known(request, obj)
         return request.user.has_perm("meters.change_configversion")
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        version: ConfigVersion = self.existing(request, object_id)
-        hidden = f"meters_configversion_{'offer' if version.offered_at else 'withdraw'}"
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name != hidden]
+    def hidden_actions(self, request: HttpRequest, obj: ConfigVersion) -> set[str]:
+        return {"offer" if obj.offered_at else "withdraw"}
 
     @action(
         description="Offer to the logger",

@@ -220,11 +220,8 @@ class LoggerDeviceAdmin(ReadOnlyAdmin, ScopedHistoryAdmin):
         }
         return TemplateResponse(request, "admin/meters/loggerdevice/map.html", context)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        device: LoggerDevice = self.existing(request, object_id)
-        hidden = f"meters_loggerdevice_{'ignore' if device.ignored else 'read'}"
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name != hidden]
+    def hidden_actions(self, request: HttpRequest, obj: LoggerDevice) -> set[str]:
+        return {"ignore" if obj.ignored else "read"}
 
     @action(
         description="Assign a meter",

@@ -18,6 +18,7 @@ from apps.accounts import once
 from apps.accounts.models import User
 from apps.devices.panes import since
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.switching import SwitchAdmin, switch
 from apps.inbox.models import State
 from apps.meters import health, metering
 from apps.meters import loggers as mutations
@@ -40,7 +41,7 @@ def logger_page(logger: Logger) -> str:
 
 
 @admin.register(Logger)
-class LoggerAdmin(ScopedHistoryAdmin):
+class LoggerAdmin(SwitchAdmin, ScopedHistoryAdmin):
     """Loggers, the silent ones first to be found by their state."""
 
     form = LoggerForm
@@ -162,38 +163,25 @@ class LoggerAdmin(ScopedHistoryAdmin):
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not add}
         return cast(HttpResponse, super().render_change_form(request, context, add, **options))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        logger: Logger = self.existing(request, object_id)
-        hidden = f"meters_logger_{'enable' if logger.enabled else 'disable'}"
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name != hidden]
+    def is_enabled(self, obj: Logger) -> bool:
+        return obj.enabled
 
-    @action(
-        description="Enable",
+    def set_enabled(self, request: HttpRequest, obj: Logger, enabled: bool) -> None:
+        mutations.set_enabled(logger=obj, enabled=enabled, by=cast(User, request.user))
+
+    enable = switch(
+        "enable",
         icon="play_arrow",
-        permissions=["change"],
-        dialog={
-            "title": "Enable this logger",
-            "description": "What it sends is taken again, within a minute.",
-            "form_submit_text": "Enable",
-        },
+        title="Enable this logger",
+        consequence="What it sends is taken again, within a minute.",
     )
-    def enable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=True)
-
-    @action(
-        description="Disable",
+    disable = switch(
+        "disable",
         icon="pause",
-        permissions=["change"],
-        dialog={
-            "title": "Disable this logger",
-            "description": "Within a minute it is refused. It keeps its files meanwhile, for weeks, and sends"
-            " them once it is enabled again.",
-            "form_submit_text": "Disable",
-        },
+        title="Disable this logger",
+        consequence="Within a minute it is refused. It keeps its files meanwhile, for weeks, and sends"
+        " them once it is enabled again.",
     )
-    def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=False)
 
     @action(
         description="Change password",
@@ -238,14 +226,6 @@ class LoggerAdmin(ScopedHistoryAdmin):
         else:
             self.log_change(request, logger, f"Took the place of {old.serial}.")
             messages.success(request, f"{len(moved)} meters of {old} go on with {logger}.")
-        return leave_dialog(request, logger_page(logger))
-
-    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
-        logger: Logger = self.existing(request, object_id)
-        mutations.set_enabled(logger=logger, enabled=enabled, by=cast(User, request.user))
-        done = "enabled" if enabled else "disabled"
-        self.log_change(request, logger, f"{done.capitalize()}.")
-        messages.success(request, f"{logger} is {done}.")
         return leave_dialog(request, logger_page(logger))
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from apps.accounts.models import User
 from apps.devices.panes import age
-from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter
+from apps.houses.switching import SwitchAdmin, switch
 from apps.meters import metering
 from apps.meters.forms import MeterForm
 from apps.meters.health import milliseconds
@@ -25,7 +25,7 @@ from apps.readings.times import moment
 
 
 @admin.register(Meter)
-class MeterAdmin(ScopedHistoryAdmin):
+class MeterAdmin(SwitchAdmin, ScopedHistoryAdmin):
     """Meters, each with the device that it is now."""
 
     form = MeterForm
@@ -126,45 +126,24 @@ class MeterAdmin(ScopedHistoryAdmin):
         context = {**(extra_context or {}), "fields": _fields(meter), "assignments": _assignments(meter)}
         return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        meter: Meter = self.existing(request, object_id)
-        hidden = f"meters_meter_{'enable' if meter.source.enabled else 'disable'}"
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name != hidden]
+    def is_enabled(self, obj: Meter) -> bool:
+        return obj.source.enabled
 
-    @action(
-        description="Enable",
+    def set_enabled(self, request: HttpRequest, obj: Meter, enabled: bool) -> None:
+        metering.update_meter(meter=obj, enabled=enabled, by=cast(User, request.user))
+
+    enable = switch(
+        "enable",
         icon="play_arrow",
-        permissions=["change"],
-        dialog={
-            "title": "Enable this meter",
-            "description": "It takes readings again.",
-            "form_submit_text": "Enable",
-        },
+        title="Enable this meter",
+        consequence="It takes readings again.",
     )
-    def enable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=True)
-
-    @action(
-        description="Disable",
+    disable = switch(
+        "disable",
         icon="pause",
-        permissions=["change"],
-        dialog={
-            "title": "Disable this meter",
-            "description": "It takes no more readings. What it has stays.",
-            "form_submit_text": "Disable",
-        },
+        title="Disable this meter",
+        consequence="It takes no more readings. What it has stays.",
     )
-    def disable(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, enabled=False)
-
-    def _switch(self, request: HttpRequest, object_id: str, *, enabled: bool) -> HttpResponse:
-        meter: Meter = self.existing(request, object_id)
-        metering.update_meter(meter=meter, enabled=enabled, by=cast(User, request.user))
-        done = "enabled" if enabled else "disabled"
-        self.log_change(request, meter, f"{done.capitalize()}.")
-        messages.success(request, f"{meter} is {done}.")
-        return leave_dialog(request, reverse("admin:meters_meter_change", args=[meter.pk]))
 
 
 def _fields(meter: Meter) -> list[dict[str, Any]]:

@@ -203,10 +203,9 @@ class UploadFileAdmin(ReadOnlyAdmin):
         """Who may replay receipts."""
         return request.user.has_perm("inbox.replay_receipt") and self.has_view_permission(request, obj)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        file: UploadFile = self.existing(request, object_id)
-        kept = file.receipt is not None and file.receipt.body_id is not None
-        return cast("list[Any]", super().get_actions_detail(request, object_id)) if kept else []
+    def hidden_actions(self, request: HttpRequest, obj: UploadFile) -> set[str]:
+        kept = obj.receipt is not None and obj.receipt.body_id is not None
+        return set() if kept else {"replay"}
 
     @action(
         description="Replay",

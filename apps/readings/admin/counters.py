@@ -203,10 +203,9 @@ class DecisionAdmin(StepAdmin):
         allowed = request.user.has_perm("readings.decide_quarantinedstep")
         return allowed and self.has_view_permission(request, obj)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+    def hidden_actions(self, request: HttpRequest, obj: CounterDecision) -> set[str]:
         """A decision is revoked once."""
-        in_force = self.existing(request, object_id).revoked_at is None
-        return cast("list[Any]", super().get_actions_detail(request, object_id)) if in_force else []
+        return set() if obj.revoked_at is None else {"revoke"}
 
     @action(
         description="Revoke",
