@@ -23,7 +23,9 @@ class Picture:
     doubtful: set[Subject] = field(default_factory=set)
 
     def add(self, subject: Subject, verdict: Verdict, evidence: dict[str, Any]) -> None:
-        """Take in what a detector says of a subject."""
+        """Take in what a detector says of a subject: the last counts, as it may know a better reason."""
+        self.faulty.pop(subject, None)
+        self.doubtful.discard(subject)
         if verdict is Verdict.FAULTY:
             self.faulty[subject] = evidence
         elif verdict is Verdict.DOUBTFUL:

@@ -21,6 +21,10 @@ class Kind(StrEnum):
     QUARANTINE = "quarantine"
     NEGATIVE = "negative"
     RESIDUAL = "residual"
+    LOGGER = "logger"
+    MUTE = "mute"
+    FLASH = "flash"
+    CLOCK_SET = "clock_set"
 
 
 TITLES = {
@@ -34,6 +38,10 @@ TITLES = {
     Kind.QUARANTINE: "Counter in quarantine",
     Kind.NEGATIVE: "Below zero",
     Kind.RESIDUAL: "Balance residual",
+    Kind.LOGGER: "Silent logger",
+    Kind.MUTE: "Device does not answer",
+    Kind.FLASH: "Flash nearly full",
+    Kind.CLOCK_SET: "Clock was set",
 }
 
 
@@ -63,6 +71,10 @@ PATIENCE = {
     Kind.QUARANTINE: Patience(),
     Kind.NEGATIVE: Patience(),
     Kind.RESIDUAL: Patience(),
+    Kind.LOGGER: Patience(opens=5 * MINUTE),
+    Kind.MUTE: Patience(),
+    Kind.FLASH: Patience(),
+    Kind.CLOCK_SET: Patience(),
 }
 """Of the kinds that are looked at again and again; warnings open and clear by their own events."""
 
@@ -76,6 +88,8 @@ FOR_OPERATORS = frozenset(
         Kind.QUARANTINE,
         Kind.NEGATIVE,
         Kind.RESIDUAL,
+        Kind.FLASH,
+        Kind.CLOCK_SET,
     }
 )
 

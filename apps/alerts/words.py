@@ -73,6 +73,26 @@ def _residual(name: str, evidence: Evidence) -> str:
     return f"{name}: the meters leave {percent} % of a day's load over; {tolerated} % are tolerated"
 
 
+def _logger(name: str, evidence: Evidence) -> str:
+    logger = evidence.get("logger")
+    never = evidence.get("since") is None
+    return f"The logger {logger} has never called" if never else f"The logger {logger} does not call"
+
+
+def _mute(name: str, evidence: Evidence) -> str:
+    return f"Device {evidence.get('address')} of the logger {evidence.get('logger')} does not answer"
+
+
+def _flash(name: str, evidence: Evidence) -> str:
+    percent, logger = evidence.get("percent"), evidence.get("logger")
+    loses = "; what does not fit is lost" if evidence.get("over") == 95 else ""
+    return f"The flash of the logger {logger} is {percent} % full{loses}"
+
+
+def _clock_set(name: str, evidence: Evidence) -> str:
+    return f"The clock of the logger {evidence.get('logger')} was set"
+
+
 _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.WARNING: _warning,
     Kind.SILENT: _silent,
@@ -84,6 +104,10 @@ _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.QUARANTINE: _quarantine,
     Kind.NEGATIVE: _negative,
     Kind.RESIDUAL: _residual,
+    Kind.LOGGER: _logger,
+    Kind.MUTE: _mute,
+    Kind.FLASH: _flash,
+    Kind.CLOCK_SET: _clock_set,
 }
 
 _PLAIN = {
@@ -97,6 +121,10 @@ _PLAIN = {
     Kind.QUARANTINE: "A meter reading of {name} is being checked",
     Kind.NEGATIVE: "A meter of this house seems to be wired the other way round",
     Kind.RESIDUAL: "The meters of this house do not agree",
+    Kind.LOGGER: "A logger of this house is not connected",
+    Kind.MUTE: "A meter of this house does not answer",
+    Kind.FLASH: "Readings are waiting to be sent",
+    Kind.CLOCK_SET: "The clock of a logger of this house was set",
 }
 
 ADVICE = {
@@ -119,4 +147,12 @@ ADVICE = {
     "the other way round and swap its polarity in the meter set: its days are then worked out again.",
     Kind.RESIDUAL: "Solar, battery and utility together are the load. Look for a meter that is reversed, "
     "stands still, misses a phase or is on another bus, and at the clocks of the loggers.",
+    Kind.LOGGER: "Check its power, its network and the upload address on it. It keeps its rows for weeks and "
+    "sends them when it is back.",
+    Kind.MUTE: "Look at the meter's power, at the Modbus wiring and at its address. The logger writes a row "
+    "without values each time that it gets no answer.",
+    Kind.FLASH: "Its uploads fail, or are too few: look at its sessions. From 95 % on it drops its oldest "
+    "file when an upload fails.",
+    Kind.CLOCK_SET: "Rows around that time may carry stamps of a wrong clock. When it comes again and again, "
+    "the logger's battery or its way to a time server is bad.",
 }

@@ -9,12 +9,13 @@ class MetersConfig(AppConfig):
         from apps.houses import panels
         from apps.inbox import parsers
         from apps.jobs import run as jobs
-        from apps.meters import parsing, refilling
+        from apps.meters import detection, parsing, refilling
         from apps.meters.sets import computing, detectors, panel
 
         parsers.register(parsing.KIND, parsing.parse_log, parsing.VERSION)
         jobs.register(refilling.WAITING, refilling.run_waiting, title="Read waiting files")
         jobs.register(refilling.AGAIN, refilling.run_again, title="Read files again")
         computing.register()
+        alerts.register("loggers", detection.look)
         alerts.register("meter sets", detectors.look)
         panels.register(panel.PANEL)
