@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from collectors import drivers
-from collectors.simulation import simulator
+from collectors.simulation import loggers, simulator
 from collectors.simulation.world import House, World
 
 HELP = "answer like a device, from a simulated house"
@@ -20,9 +20,10 @@ EXAMPLE = "python -m collectors simulate egauge --port 8081 --seed 7 --zone Euro
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     house = House()
-    parser.add_argument("kind", choices=drivers.kinds(), help="kind of device")
+    parser.add_argument("kind", choices=[*drivers.kinds(), loggers.KIND], help="kind of device")
     parser.add_argument("--port", type=int, default=0, help="port on loopback (default: any free one)")
     add_world_arguments(parser, house)
+    loggers.add_arguments(parser)
 
 
 def add_world_arguments(parser: argparse.ArgumentParser, house: House) -> None:
@@ -52,17 +53,17 @@ def world_of(options: argparse.Namespace, now: datetime) -> World:
 
 
 def run(options: argparse.Namespace) -> str | None:
-    """Answer until interrupted; what cannot begin is returned as a sentence."""
+    """Answer, or call, until interrupted; what cannot begin is returned as a sentence."""
     now = datetime.now(UTC)
     world = world_of(options, now)
+    stop = _until_interrupted()
+    if options.kind == loggers.KIND:
+        return loggers.run(options, world, stop)
     try:
         device = simulator(options.kind, world, port=options.port, clock=time.time)
         world.at(int(now.timestamp() * 1000))  # so that the first poll need not wait for the whole year
     except (OSError, OverflowError, ValueError) as error:
         return f"The simulated device cannot begin: {error}"
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with device as running:
         sys.stdout.write(
             f"A simulated {options.kind} answers; its driver's settings: {json.dumps(running.config)}\n"
@@ -70,6 +71,13 @@ def run(options: argparse.Namespace) -> str | None:
         sys.stdout.flush()
         stop.wait()
     return None
+
+
+def _until_interrupted() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _zone(text: str) -> str:

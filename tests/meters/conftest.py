@@ -17,6 +17,7 @@ from django.test import Client
 
 from apps.houses.models import House
 from apps.inbox.models import Receipt
+from apps.jobs import running
 from apps.meters import passwords
 from apps.meters.loggers import add_logger
 from apps.meters.models import Logger, UploadFile
@@ -39,6 +40,12 @@ MINUTE = 60_000
 def _forgetful(clean_cache: None) -> None:
     """No memory of another test's log-ins."""
     passwords.forget()
+
+
+@pytest.fixture(autouse=True)
+def _no_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that run within a test's transaction are not seen by the connection that tells of their life."""
+    monkeypatch.setattr(running, "PULSE_S", 600.0)
 
 
 @pytest.fixture
