@@ -23,7 +23,7 @@ TOGETHER = 4_000_000
 """Readings that are aimed at to have in memory at once."""
 MAX_LOADED = 30_000_000
 """Readings that may be, where a formula reaches so far that fewer are not enough."""
-MAX_WORK = 10_000_000_000
+MAX_WORK = 5_000_000_000
 """Stamps times operations of one evaluation, a minute or so."""
 
 # Compacted days alone: there are few others. Series on one clock have its stamps together.
@@ -58,11 +58,11 @@ class Load:
     start: int
     end: int
 
-    def check(self) -> None:
-        """Raise TooMuchError for what would take too long or too much memory."""
-        if self.work > MAX_WORK:
+    def check(self, times: int = 1) -> None:
+        """Raise TooMuchError for what would take too long, done so many `times`, or too much memory."""
+        if (work := self.work * times) > MAX_WORK:
             raise TooMuchError(
-                f"This would take {self.work} operations, {MAX_WORK} is the most. Shorten range or formula."
+                f"This would take {work} operations, {MAX_WORK} is the most. Shorten range or formula."
             )
         if self.loaded > MAX_LOADED:
             raise TooMuchError(
