@@ -14,6 +14,7 @@ import numpy as np
 from apps.analytics.formula import Evaluation, Points, Shape, binning, measured, shape
 from apps.analytics.formula.binning import Bins
 from apps.analytics.formula.constants import constant
+from apps.analytics.increases import increases
 from apps.analytics.inputs import Bound, Loader
 from apps.analytics.load import Load, TooMuchError, plan
 from apps.readings import calendar
@@ -23,6 +24,9 @@ from apps.readings.units import of_aggregate
 
 MAX_COUNTED = 2_000_000
 """Points of an answer that are worked out to count them; more are refused by an estimate from above."""
+
+INCREASE = "increase"
+AGGREGATES = (*binning.AGGREGATES, INCREASE)
 
 _NO_POINTS = Points(np.empty(0, np.int64), np.empty(0))
 
@@ -50,20 +54,27 @@ def evaluate(
     """The result of `bound` in [start, end) ms.
 
     Without `every` and `aggregate` at the stamps of its leaves, at most MAX_POINTS. With `every` (of
-    `calendar.EVERY`) the `aggregate` (of `binning.AGGREGATES`, by default the mean) of each bin that the
-    range touches. With `aggregate` alone that of the whole range. Raises TooMuchError, FormulaError for too
-    many events, and ValueError for an integral of events or bad parameters.
+    `calendar.EVERY`) the `aggregate` (of AGGREGATES, by default the mean) of each bin that the range touches.
+    With `aggregate` alone that of the whole range. Raises TooMuchError, FormulaError for too many events and
+    for the increase of what has none, and ValueError for an integral of events or bad parameters.
     """
     stream = Stream(bound)
     if stream.shape is Shape.NUMBER:
         return stream.number()
     if every is None and aggregate is None:
         return stream.points(start, end)
-    edges = np.array([start, end], np.int64)
-    if every is not None:
-        edges = calendar.edges(bound.house.time_zone, every, start, end)
-    answer = stream.binned(edges, aggregate or "mean")
+    if aggregate == INCREASE:
+        found = increases(bound, start=start, end=end, every=every)
+        answer = Answer(stream.unit, stream.shape, *found)
+    else:
+        answer = stream.binned(_edges(bound, start, end, every), aggregate or "mean")
     return answer if every is not None else _single(answer)
+
+
+def _edges(bound: Bound, start: int, end: int, every: str | None) -> Stamps:
+    if every is None:
+        return np.array([start, end], np.int64)
+    return calendar.edges(bound.house.time_zone, every, start, end)
 
 
 class Stream:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from apps.analytics.evaluation import Stream
+from apps.analytics.evaluation import INCREASE, Stream
 from apps.analytics.formula import Evaluation, Shape, binning, references, text
+from apps.analytics.formula.binning import Bins
 from apps.analytics.formula.evaluation import operands
-from apps.analytics.formula.nodes import Call, Chain, Node, Number
+from apps.analytics.formula.nodes import Call, Chain, Field, Node, Number
+from apps.analytics.increases import increases, registers
 from apps.analytics.inputs import Bound
+from apps.analytics.load import plan
 from apps.readings.samples import Stamps
 
 
@@ -55,14 +58,30 @@ def at(bound: Bound, stamp: int) -> Explanation:
 
 
 def within(bound: Bound, begin: int, end: int, aggregate: str) -> Explanation:
-    """Of an aggregate (of `binning.AGGREGATES`) over the bin [begin, end) ms. Raises as `evaluate` does."""
+    """Of an aggregate (of AGGREGATES) over the bin [begin, end) ms. Raises as `evaluate` does."""
     edges = np.array([begin, end], np.int64)
     stream = Stream(bound)
     if stream.shape is Shape.NUMBER:
         return Explanation(begin, stream.number().value or 0.0, ())
+    leaves = _leaves(bound.node)
+    if aggregate == INCREASE:
+        return _of_registers(bound, begin, end)
+    plan(bound, begin, end).check(times=1 + 2 * len(leaves))
     value = float(stream.binned(edges, aggregate).values[0])  # type: ignore[index]
-    inputs = (_input_within(bound, leaf, edges, aggregate) for leaf in _leaves(bound.node))
-    return Explanation(begin, value, tuple(inputs))
+    return Explanation(begin, value, tuple(_input_within(bound, leaf, edges, aggregate) for leaf in leaves))
+
+
+def _of_registers(bound: Bound, begin: int, end: int) -> Explanation:
+    value = increases(bound, start=begin, end=end)[1]
+    fields = registers(bound)
+    return Explanation(begin, float(value[0]), tuple(_register(bound, one, begin, end) for one in fields))
+
+
+def _register(bound: Bound, field: Field, begin: int, end: int) -> Input:
+    own = replace(bound, node=field)
+    _, (value,), (covered,) = increases(own, start=begin, end=end)
+    bins = Stream(own).bins(np.array([begin, end], np.int64))
+    return Input(text(field), (field.source,), float(value), _first_and_last(bins), float(covered))
 
 
 def _inputs_at(evaluation: Evaluation, stamp: int) -> Iterator[Input]:
@@ -85,9 +104,14 @@ def _input_within(bound: Bound, leaf: Node, edges: Stamps, aggregate: str) -> In
     common = Stream(replace(bound, node=_where(leaf, bound.node)))
     bins = own.bins(edges)
     value = float(binning.aggregated(common.bins(edges), aggregate, own.shape)[0])
-    stamps = [] if np.isnan(bins.first[0]) else sorted({int(bins.first[0]), int(bins.last[0])})
     covered = None if own.shape is Shape.EVENTS else float(binning.coverage(bins)[0])
-    return Input(text(leaf), _sources(leaf), value, tuple(stamps), covered)
+    return Input(text(leaf), _sources(leaf), value, _first_and_last(bins), covered)
+
+
+def _first_and_last(bins: Bins) -> tuple[int, ...]:
+    if np.isnan(bins.first[0]):
+        return ()
+    return tuple(sorted({int(bins.first[0]), int(bins.last[0])}))
 
 
 def _where(leaf: Node, whole: Node) -> Node:

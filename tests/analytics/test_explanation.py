@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from apps.analytics import explanation
+from apps.analytics.evaluation import evaluate
 from apps.analytics.explanation import Explanation
 from apps.analytics.formula import expand, parse, text
 from apps.analytics.formula.constants import constant
 from apps.analytics.inputs import bind
-from apps.readings.calendar import HOUR_MS, MINUTE_MS
-from tests.analytics.building import START, happen, put
+from apps.analytics.load import TooMuchError
+from apps.readings.calendar import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.analytics.building import START, fill_days, happen, put
 
 
 @pytest.fixture(autouse=True)
@@ -114,3 +116,13 @@ def test_events_are_explained_too(house_a):
 
 def test_a_number_reads_nothing(house_a):
     assert at(house_a, "2^5", 0) == Explanation(START, 32, ())
+
+
+def test_an_explanation_that_would_take_too_long_is_refused(house_a, monkeypatch):
+    fill_days(house_a, "sun.P", range(20_000, 20_010), 60_000)
+    monkeypatch.setattr("apps.analytics.load.MAX_WORK", 14_400 * 3)
+    bound = bind(house_a, parse("-sun.P"))
+    begin, end = 20_000 * DAY_MS, 20_010 * DAY_MS
+    assert evaluate(bound, start=begin, end=end, aggregate="max").value == 0
+    with pytest.raises(TooMuchError, match="86400 operations"):
+        explanation.within(bound, begin, end, "max")
