@@ -26,4 +26,4 @@ RUN python -m compileall -q config apps collectors
 USER wattdesk
 VOLUME /var/lib/wattdesk
 EXPOSE 8000
-CMD ["python", "-m", "gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
+CMD ["python", "-m", "gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "8", "--limit-request-line", "8190", "--no-control-socket"]

@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/v1/", include("apps.houses.api_urls")),
     path("api/v1/", include("apps.readings.api_urls")),
     path("api/v1/", include("apps.devices.api_urls")),
+    path("api/v1/", include("apps.analytics.api_urls")),
     path("api/v1/", include("apps.meters.api_urls")),
     path("alerts/", include("apps.alerts.urls")),
     path("", include("apps.desk.urls")),

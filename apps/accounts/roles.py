@@ -19,6 +19,8 @@ MEANINGS = {
 """What each role is for, in words."""
 
 STAFF = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
+ANALYSTS = STAFF | {Role.ANALYST}
+"""Who may compute what they like from the readings of their houses."""
 
 # Django permission names, `app.verb_model`. An administrator needs no list; the two others have no admin.
 OPERATOR_PERMISSIONS = frozenset(

@@ -57,6 +57,7 @@ def processes(host: str, port: int) -> list[Child]:
     The second worker runs jobs, one at a time, so that however long they take no sweep waits for them.
     """
     web = ["config.wsgi", "-b", f"{host}:{port}", "-k", "gthread", "-w", "1", "--threads", "8"]
+    web += ["--limit-request-line", "8190"]  # the most there is: formulas stand in addresses
     worker = ["worker", "--without-mingle", "--without-gossip", "--loglevel", "info", "-Q"]
     # Remapped, SIGTERM ends running tasks and gives them back, which every task bears: nothing outlives us.
     cold = {"REMAP_SIGTERM": "SIGQUIT"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import isnan
 from typing import TYPE_CHECKING
@@ -22,16 +22,35 @@ def written(answer: Mapping[str, Points], house: House) -> HttpResponse:
 
     Bins have a second column, their coverage. What is missing is empty.
     """
+    columns = [column for name, points in answer.items() for column in _columns(name, points)]
+    titles = ["timestamp", "time", *(title for title, _ in columns)]
+    zone = ZoneInfo(house.time_zone)
+    stamps = sorted({stamp for points in answer.values() for stamp in points["timestamps"]})
+    rows = (
+        [stamp, local_time(stamp, zone), *(number(column.get(stamp)) for _, column in columns)]
+        for stamp in stamps
+    )
+    return table(house, titles, rows)
+
+
+def table(house: House, titles: Iterable[str], rows: Iterable[Iterable[object]]) -> HttpResponse:
+    """A file for spreadsheets, called after the house."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{house.name}.csv"'
     lines = csv.writer(response)
-    columns = [column for name, points in answer.items() for column in _columns(name, points)]
-    lines.writerow(["timestamp", "time", *(title for title, _ in columns)])
-    zone = ZoneInfo(house.time_zone)
-    for stamp in sorted({stamp for points in answer.values() for stamp in points["timestamps"]}):
-        time = datetime.fromtimestamp(stamp / 1000, zone).isoformat(timespec="milliseconds")
-        lines.writerow([stamp, time, *(_number(column.get(stamp)) for _, column in columns)])
+    lines.writerow(titles)
+    lines.writerows(rows)
     return response
+
+
+def number(value: float | None) -> str:
+    """All its digits; nothing where it is missing."""
+    return "" if value is None or isnan(value) else repr(value)
+
+
+def local_time(stamp: int, zone: ZoneInfo) -> str:
+    """Unix ms as the time in `zone`, with its offset."""
+    return datetime.fromtimestamp(stamp / 1000, zone).isoformat(timespec="milliseconds")
 
 
 def _columns(name: str, points: Points) -> list[tuple[str, dict[int, float]]]:
@@ -42,7 +61,3 @@ def _columns(name: str, points: Points) -> list[tuple[str, dict[int, float]]]:
     if "coverage" in points:
         columns.append((f"{name} coverage", dict(zip(stamps, points["coverage"], strict=True))))
     return columns
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None or isnan(value) else repr(value)

@@ -89,6 +89,9 @@ PLACES: dict[str, Place] = {
     "api/v1/houses/<int:house_id>/series/": Place(
         "API: its readings, as they came and in bins", API_MEMBERS, ask={"series": "egauge.A.Solar", **_RANGE}
     ),
+    "api/v1/houses/<int:house_id>/evaluate/": Place(
+        "API: formulas of one's own", (401, 404, 403, 200, 200, 200), ask={"formula": "1", **_RANGE}
+    ),
     "api/v1/edge/readings/": Place("", AGENTS, "post"),
     "api/v1/edge/config/": Place("", AGENTS),
     "api/v1/edge/config/ack/": Place("", AGENTS, "post"),

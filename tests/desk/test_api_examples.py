@@ -17,6 +17,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.models import User
+from apps.analytics.models import AnalyticsItem
 from apps.devices import events
 from apps.devices.edge.happenings import Happening
 from apps.devices.models import Device, EdgeUnit
@@ -49,6 +50,7 @@ def found() -> dict[str, Any]:
 
 
 EXAMPLES = found()
+EVALUATE = "GET /houses/{house_id}/evaluate/ 200"
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,19 @@ class TestOfPeople:
         )
         assert answer == EXAMPLES["GET /houses/{house_id}/series/ 200 ADayInHours"]
 
+    def test_items(self, ask: Ask, house_a: House) -> None:
+        solar(house_a, *range(NEW_YEAR, NEW_YEAR + 61 * MINUTE, MINUTE))
+        for name, formula in (("solar", "pos(egauge.A.Solar)"), ("watts", "1000*analytics.solar")):
+            AnalyticsItem.objects.create(house=house_a, name=name, formula=formula)
+        bins = {"item": "solar", "start": NEW_YEAR, "end": NEW_YEAR + 90 * MINUTE, "every": "1h"}
+        assert ask("evaluate", **bins) == EXAMPLES[f"{EVALUATE} AnItemInHours"]
+        whole = {"item": "solar", "start": NEW_YEAR, "end": NEW_YEAR + 60 * MINUTE}
+        energy = ask("evaluate", aggregate="integral", **whole)
+        example = EXAMPLES[f"{EVALUATE} EnergyOfARange"]
+        assert energy == {**example, "value": pytest.approx(example["value"])}
+        instant = {"item": "watts", "start": NEW_YEAR, "end": NEW_YEAR + 1, "explain": NEW_YEAR}
+        assert ask("evaluate", **instant) == EXAMPLES[f"{EVALUATE} AValueExplained"]
+
     def test_events(self, ask: Ask, house_a: House) -> None:
         source = Source.objects.create(house=house_a, name="ev1")
         example = EXAMPLES["GET /houses/{house_id}/events/ 200 OneEvent,AndOlderOnesToAskFor"]
@@ -162,6 +177,9 @@ TOLD = {
     "GET /houses/{house_id}/latest/ 200 OneField",
     "GET /houses/{house_id}/series/ 200 ADayInHours",
     "GET /houses/{house_id}/events/ 200 OneEvent,AndOlderOnesToAskFor",
+    f"{EVALUATE} AnItemInHours",
+    f"{EVALUATE} EnergyOfARange",
+    f"{EVALUATE} AValueExplained",
     "POST /edge/readings/ request TwoReadings,AStateAndAnEvent",
     "POST /edge/readings/ request AHeartbeat",
     "POST /edge/readings/ 200 OneFieldRefused",
