@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -19,7 +19,7 @@ from unfold.enums import ActionVariant
 from apps.accounts.models import User
 from apps.houses.models import House
 from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
-from apps.meters.models import Meter, MeterSet
+from apps.meters.models import DerivedMeter, Meter, MeterSet
 from apps.meters.sets import panes
 from apps.meters.sets.forms import SettingsForm, rows_for, specs_of
 from apps.meters.sets.mutations import Consequences, Spec, consequences, declare_set, retire_set
@@ -48,11 +48,14 @@ class MeterSetAdmin(ScopedHistoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found = cast("QuerySet[MeterSet]", super().get_queryset(request))
-        return found.annotate(member_count=Count("members"))
+        current = DerivedMeter.objects.filter(retired_at=None).select_related("meter__source")
+        return found.annotate(member_count=Count("members")).prefetch_related(
+            Prefetch("derived_meters", current, to_attr="current")
+        )
 
     @display(description="Derived meter")
-    def derived_meter(self, meter_set: MeterSet) -> Meter | None:
-        return meter_set.derived
+    def derived_meter(self, meter_set: Any) -> Meter | None:
+        return meter_set.current[0].meter if meter_set.current else None
 
     @display(description="Rules", ordering="member_count")
     def members_count(self, meter_set: Any) -> int:
