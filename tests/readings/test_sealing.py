@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ from apps.readings.models import (
 from apps.readings.sealing import Going, UnfinishedError
 from apps.readings.series import FieldSpec, declare
 from tests.readings.building import NOW, held, put
+from tests.readings.threads import at_once
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 HOUR = 3_600_000
@@ -281,3 +283,33 @@ def test_rows_that_another_worker_is_busy_with_are_waited_for(
     with pytest.raises(UnfinishedError):
         seal(meter)
     assert Tail.objects.count() == 1
+
+
+def test_nothing_is_lost_after_a_seal_that_is_set_while_readings_arrive(transactional_db: None) -> None:
+    house = House.objects.create(name="busy", time_zone="Europe/Brussels")
+    meter = Source.objects.create(house=house, name="meter")
+    put(meter, "P", dict.fromkeys(STAMPS, 1.0))
+    settle(meter)
+    late = range(BEFORE - 3 * store.DAY, BEFORE + 3 * store.DAY, HOUR)
+
+    def write() -> None:
+        for stamp in late:
+            put(meter, "P", {stamp + 1: 2.0})
+
+    def compact() -> None:
+        for stamp in late:
+            store.compact(meter.pk, stamp // store.DAY)
+
+    def set_seal() -> None:
+        for day in (date(2026, 2, 7), date(2026, 2, 8), date(2026, 2, 9), SEAL):
+            with suppress(UnfinishedError):  # what arrived just now waits
+                seal(meter, day)
+
+    at_once(write, compact, set_seal)
+    settle(meter)
+    seal(meter)
+    settle(meter)
+    kept = held(meter, "P", BEFORE, BEFORE + 4 * store.DAY)
+    assert {stamp + 1 for stamp in late if stamp >= BEFORE} <= kept.keys()
+    assert set(range(BEFORE, BEFORE + 4 * store.DAY, HOUR)) <= kept.keys()
+    assert min(stored_days(meter)) == BEFORE // store.DAY

@@ -102,6 +102,11 @@ class StepAdmin(ReadOnlyAdmin):
         rows = ((moment(stamp), shown(value), " ←" * (stamp == step.stamp)) for stamp, value in near)
         return format_html("<pre>{}</pre>", format_html_join("\n", "{}  {}{}", rows))
 
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may say what a step is, and take that back."""
+        allowed = request.user.has_perm("readings.decide_quarantinedstep")
+        return allowed and self.has_view_permission(request, obj)
+
 
 @admin.register(QuarantinedStep)
 class QuarantineAdmin(StepAdmin):
@@ -124,11 +129,6 @@ class QuarantineAdmin(StepAdmin):
     @display(description="What it may be")
     def meaning(self, step: QuarantinedStep) -> str:
         return MEANINGS.get(step.why, "")
-
-    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may say what a step is."""
-        allowed = request.user.has_perm("readings.decide_quarantinedstep")
-        return allowed and self.has_view_permission(request, obj)
 
     @action(description="Accept", icon="check", permissions=["decide"], dialog=ACCEPT)
     def accept(self, request: HttpRequest, form: Form, object_id: str) -> HttpResponse:
@@ -197,11 +197,6 @@ class DecisionAdmin(StepAdmin):
     @display(description="State", label={"in force": "success", "revoked": "warning"})
     def state(self, decision: CounterDecision) -> str:
         return "in force" if decision.revoked_at is None else "revoked"
-
-    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may decide may take it back."""
-        allowed = request.user.has_perm("readings.decide_quarantinedstep")
-        return allowed and self.has_view_permission(request, obj)
 
     def hidden_actions(self, request: HttpRequest, obj: CounterDecision) -> set[str]:
         """A decision is revoked once."""
