@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("apps.analytics.api_urls")),
     path("api/v1/", include("apps.meters.api_urls")),
     path("alerts/", include("apps.alerts.urls")),
+    path("", include("apps.analytics.urls")),
     path("", include("apps.desk.urls")),
 ]
 

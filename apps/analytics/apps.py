@@ -6,6 +6,8 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.analytics import keeping, removal
+        from apps.analytics.reports import panel
+        from apps.houses import panels
         from apps.jobs import run as jobs
         from apps.readings import recompute
         from apps.readings.models import Namespace
@@ -13,3 +15,4 @@ class AnalyticsConfig(AppConfig):
         jobs.register(keeping.KIND, keeping.run_job, title="Compute an analytics item")
         jobs.register(removal.KIND, removal.run_job, title="Remove the results of an analytics item")
         recompute.register(Namespace.ANALYTICS, keeping.compute)
+        panels.register(panel.PANEL)

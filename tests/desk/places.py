@@ -52,6 +52,10 @@ def _own_token(user: User | None, house: House) -> dict[str, str]:
     return {"key": issue_token(user=user, now=timezone.now())[0].token_key}
 
 
+def _solar(user: User | None, house: House) -> dict[str, str]:
+    return {**_the_house(user, house), "kind": "solar"}
+
+
 def _no_link(user: User | None, house: House) -> dict[str, str]:
     return {"uidb64": "MQ", "token": "used-up"}
 
@@ -63,6 +67,9 @@ PLACES: dict[str, Place] = {
     "": Place("the page of one's first house", PEOPLE),
     "houses/<int:house_id>/": Place("the page of a house: cards, charts, outages", MEMBERS),
     "houses/<int:house_id>/live/": Place("", API_MEMBERS),
+    "houses/<int:house_id>/reports/<slug:kind>/": Place(
+        "its reports, and what they show as CSV", MEMBERS, fill=_solar
+    ),
     "health/": Place("", EVERYBODY),
     "favicon.ico": Place("", (302,) * 6),
     "alerts/mails/": Place("mails about alerts", OPERATORS),
