@@ -80,7 +80,7 @@
   };
 
   document.addEventListener("live", ({ detail }) => {
-    if (detail.meters !== undefined && detail.meters !== "" && detail.meters !== panel.dataset.meters) renew();
+    if (detail.meters && detail.meters !== panel.dataset.meters) renew();
   });
   document.addEventListener("themechange", draw);
   withPlotly(draw);

@@ -15,7 +15,7 @@ from apps.houses.models import House
 from apps.meters import metering
 from apps.meters.models import Meter
 from apps.meters.physics.balance import Role, Target, in_words
-from apps.meters.sets import changes
+from apps.meters.sets import changes, items
 from apps.meters.sets.computing import REACH
 from apps.meters.sets.definition import Definition, define
 from apps.meters.sets.fields import specs
@@ -74,6 +74,7 @@ class Consequences:
     label: str
     is_new: bool
     retires: str
+    items: Sequence[items.Planned]
     days: int
     warnings: Sequence[str]
 
@@ -82,13 +83,14 @@ def consequences(*, house: House, members: Sequence[Spec], **settings: Unpack[Se
     """What `declare_set` would do with the same arguments. Raises ValidationError as that would."""
     draft = _draft(house, members, settings)
     current = draft.before.derived if draft.before else None
-    _, label = _names(draft)
+    name, label = _names(draft)
     known = _known(draft)
     return Consequences(
         words=in_words(draft.definition.roles, draft.definition.recipe.target),
         label=str(known.meter) if known else label,
         is_new=known is None,
         retires=str(current) if current and (known is None or current != known.meter) else "",
+        items=items.plan(house, draft.definition, name),
         days=_days(draft),
         warnings=_warnings(draft.definition),
     )
@@ -116,6 +118,7 @@ def declare_set(
     _depend(derived, draft)
     for first, last in touched:
         dependencies.invalidate(source_id=derived.pk, first_day=first, last_day=last, reason=Reason.SETTINGS)
+    items.apply(items.plan(house, draft.definition, derived.source.name), house=house, by=by)
     return draft.meter_set
 
 

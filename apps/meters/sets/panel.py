@@ -18,7 +18,10 @@ from apps.meters.models import Meter, MeterSet
 from apps.meters.sets import chart, coverage
 from apps.meters.sets.standing import Period, Standing, standing
 from apps.readings.models import Segment, Source
+from apps.readings.samples import DAY
 
+LATELY = 9
+"""Days that the panel's numbers are of, and one for the zone."""
 STATES = {
     "final": "settled",
     "provisional": "provisional: a meter may still correct it",
@@ -56,23 +59,23 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | N
         "inputs": [(one, age(stamp - one.newest) if one.newest else "never") for one in found.inputs],
         "coverage": _coverage(house, meter_set, found.meter, now),
         "figure": chart.figure(house, found.target, found.derived.fields, stamp),
-        "version": version(found.meter),
+        "version": version(house, now),
         "edit": reverse("admin:meters_meterset_change", args=[meter_set.pk]) if may else "",
     }
 
 
 def panel_live(house: House, user: User, now: datetime) -> LiveData:
     """Only that there is something new: the page fetches the panel again then."""
-    meter_set = MeterSet.objects.filter(house=house).first()
-    meter = meter_set.derived if meter_set else None
-    known = version(meter.source) if meter else ""
+    known = version(house, now)
     return LiveData(version=known, data=lambda: {"meters": known})
 
 
-def version(source: Source) -> str:
-    """Another one whenever anything that is stored of the derived meter changes."""
-    held = Segment.objects.filter(source=source).aggregate(changes=Sum("revision"), values=Sum("count"))
-    return f"{held['changes'] or 0}-{held['values'] or 0}"
+def version(house: House, now: datetime) -> str:
+    """Another one whenever anything changes that the panel draws of the derived meter; empty without one."""
+    lately = round(now.timestamp() * 1000) // DAY - LATELY
+    segments = Segment.objects.filter(source__meter__derived__meter_set__house=house, day__gte=lately)
+    held = segments.aggregate(changes=Sum("revision"), values=Sum("count"))
+    return f"{held['changes']}-{held['values']}" if held["values"] else ""
 
 
 def lines(periods: Sequence[Period]) -> list[Line]:
@@ -131,4 +134,4 @@ def _without_set(house: House, *, may: bool) -> dict[str, Any] | None:
     return {"declare": f"{reverse('admin:meters_meterset_add')}?house={house.pk}"}
 
 
-PANEL = Panel("meters", "meters/panel.html", order=30, context=panel_context, live=panel_live)
+PANEL = Panel("meters", "meters/panel.html", order=30, context=panel_context, live=panel_live, pulse=version)

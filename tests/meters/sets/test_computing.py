@@ -41,7 +41,8 @@ def derived_of(meter_set: MeterSet) -> Source:
 
 
 def due() -> set[tuple[int, int]]:
-    rows = Invalidation.objects.exclude(recompute=None).values_list("source__name", "day")
+    marked = Invalidation.objects.exclude(recompute=None).filter(source__namespace="meter")
+    rows = marked.values_list("source__name", "day")
     return {(name, day - DAY0) for name, day in rows}
 
 
