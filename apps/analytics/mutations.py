@@ -223,10 +223,12 @@ def _follow(item: AnalyticsItem, by: User | None, *, computed: bool) -> None:
     """Have what is kept of the item, and of those above it, follow its change."""
     if item.aggregated:
         keeping.describe(item, definitions.define(item))
-    if not computed:
-        return
-    for one in affected(item):
-        keeping.begin(one, definitions.define(one))
+    for one in affected(item) if computed else []:
+        try:
+            definition = definitions.define(one)
+        except FormulaError:  # one above that did not work before either
+            continue
+        keeping.begin(one, definition)
         keeping.populate(one, by)
 
 

@@ -44,7 +44,6 @@ class Kept:
     word: str
     detail: str = ""
     progress: int | None = None
-    job: int | None = None
 
     @property
     def colour(self) -> str:
@@ -83,25 +82,26 @@ def kept(item: AnalyticsItem, job: Job | None = None) -> Kept:
     """How far the results of `item`, fetched `with_days`, are; `job` computes or removes them."""
     counted = cast(Any, item)
     due, days = counted.due_days, counted.all_days
-    pk = None if job is None else job.pk
     if not item.aggregated:
         if item.source_id is None:
             return Kept(OFF)
         text = (
             "A job removes its results." if job else "Removing its results was stopped: switch it off again."
         )
-        return Kept(REMOVING if job else LEFTOVER, text, job=pk)
+        return Kept(REMOVING if job else LEFTOVER, text)
     if not due:
         return Kept(ON, f"{days} day{'s' * (days != 1)} kept." if days else "No readings yet.")
     left = f"{days - due} of {days} days are computed."
-    return Kept(FILLING if job else STOPPED, left, 100 * (days - due) // max(1, days), pk)
+    return Kept(FILLING if job else STOPPED, left, 100 * (days - due) // max(1, days))
 
 
-def state_context(item: AnalyticsItem, now: datetime) -> dict[str, Any]:
-    """What the part of a page needs that is renewed while it is open."""
+def state_context(item: AnalyticsItem, user: User, now: datetime) -> dict[str, Any]:
+    """What the part of a page needs that is renewed while it is open; `user` may see the job, or may not."""
+    job = _job_of(item)
     return {
         "item": item,
-        "kept": kept(item, _job_of(item)),
+        "kept": kept(item, job),
+        "job": job if job and Job.objects.visible_to(user).filter(pk=job.pk).exists() else None,
         "older": _older(item),
         "newest": newest_of([item], now)[item.pk],
     }

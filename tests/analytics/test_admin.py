@@ -341,6 +341,14 @@ class TestActions:
         item.refresh_from_db()
         assert not item.aggregated
 
+    def test_a_job_of_somebody_else_is_not_linked(
+        self, client: Client, make: MakeItem, readings: None, admin: User
+    ) -> None:
+        item = make("battery", f"sonnen.{POWER}/1000", aggregate=True, by=admin)
+        state = client.get(page(item, "state")).content.decode()
+        assert "0 of " in state
+        assert "/admin/jobs/" not in state
+
     def test_what_cannot_be_kept_is_refused_in_words(self, client: Client, make: MakeItem) -> None:
         item = make("count", "events.::X")
         answer = client.post(page(item, "aggregate"), {"_form_submitted": "true"}, follow=True)

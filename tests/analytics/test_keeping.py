@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -69,6 +70,11 @@ def due(item: AnalyticsItem) -> list[int]:
     return [day - FIRST for day in days.values_list("day", flat=True)]
 
 
+def shown(item: AnalyticsItem) -> dict[str, Any]:
+    """What the item's page tells an administrator of its state."""
+    return panes.state_context(reload(item), User(role="administrator"), timezone.now())
+
+
 def reload(item: AnalyticsItem) -> AnalyticsItem:
     return AnalyticsItem.objects.with_days().select_related("house").get(pk=item.pk)
 
@@ -130,13 +136,13 @@ class TestOn:
         stopped_after(2)
         first = in_a_worker(aggregate_on(item=battery, by=alice))
         assert (first.state, due(battery)) == (State.CANCELLED, [0])
-        shown = panes.state_context(reload(battery), timezone.now())["kept"]
-        assert (shown.word, shown.detail, shown.progress) == ("stopped", "2 of 3 days are computed.", 66)
+        told = shown(battery)["kept"]
+        assert (told.word, told.detail, told.progress) == ("stopped", "2 of 3 days are computed.", 66)
         monkeypatch.undo()
         second = in_a_worker(aggregate_on(item=battery, by=alice))
         assert (second.state, second.done, second.pk > first.pk) == (State.DONE, 1, True)
         assert due(battery) == []
-        assert panes.state_context(reload(battery), timezone.now())["kept"].word == "on"
+        assert shown(battery)["kept"].word == "on"
 
     def test_a_job_whose_worker_died_goes_on_where_it_was(
         self, battery: AnalyticsItem, alice: User, stopped_after: Interrupt, monkeypatch: pytest.MonkeyPatch
@@ -192,6 +198,43 @@ class TestOn:
         assert (latest.history_user, latest.aggregated) == (alice, True)
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "egauge.A.Solar",  # its lengths are the time since the reading before, over midnight too
+        f"pos(sonnen.{POWER} - 504)",
+        f"egauge.A.Solar*1000 + sonnen.{POWER}",
+        f"avg(sonnen.{POWER}, {7 * 3_600_000}) - egauge.A.Solar",
+        f"avg(sonnen.{POWER}, {2 * DAY})",
+    ],
+)
+def test_the_order_in_which_readings_come_makes_no_difference(
+    make: MakeItem, meter: Device, sonnen: Device, formula: str
+) -> None:
+    early = make("early", formula, aggregate=True)
+    for day in (2, 0, 3, 1):
+        for minute in (1430, 0, 700):
+            put(meter.source, "A.Solar", {at(day, minute + n): n / 4 + day for n in range(0, 10, 2)})
+            put(sonnen.source, POWER, {at(day, minute + n) + 7_000: 500.0 + n for n in range(10)})
+        for device in (meter, sonnen):
+            store.compact(device.source.pk, FIRST + day)
+        swept()
+    late = make("late", formula, aggregate=True)
+    perform(Job.objects.latest("pk"))
+    assert kept(early) == kept(late) != {}
+    early.refresh_from_db()
+    late.refresh_from_db()
+    assert payloads(early) == payloads(late)
+
+
+def payloads(item: AnalyticsItem) -> list[tuple[Any, ...]]:
+    """All that is stored of the item, but for its ids and revisions."""
+    rows = Segment.objects.filter(source=item.source_id).order_by("day", "series__field")
+    return [
+        (day, field, bytes(raw)) for day, field, raw in rows.values_list("day", "series__field", "payload")
+    ]
+
+
 class TestLater:
     @pytest.fixture
     def battery(self, battery: AnalyticsItem) -> AnalyticsItem:
@@ -219,7 +262,7 @@ class TestLater:
         fill(sonnen, 5)
         assert swept() == 1
         assert len(kept(battery, 5)) == 10
-        assert panes.state_context(reload(battery), timezone.now())["kept"].detail == "4 days kept."
+        assert shown(battery)["kept"].detail == "4 days kept."
 
     def test_another_formula_computes_every_day_by_a_job(self, battery: AnalyticsItem, alice: User) -> None:
         item = edit_item(item=battery, formula=f"pos(sonnen.{POWER})", by=alice)
@@ -247,6 +290,14 @@ class TestLater:
             perform(job)
         assert kept(above)[0] == 0.5
         assert [one.item.name for one in panes.consequences(battery)] == ["battery", "charging"]
+
+    def test_an_item_above_that_does_not_work_keeps_nobody_from_editing(
+        self, battery: AnalyticsItem, make: MakeItem, meter: Device
+    ) -> None:
+        make("both", "analytics.battery + egauge.A.Solar", aggregate=True)
+        meter.source.series.filter(field="A.Solar").delete()
+        edit_item(item=battery, formula=f"2*sonnen.{POWER}")
+        assert Job.objects.latest("pk").args["item"] == battery.pk
 
     def test_a_formula_of_another_kind_is_another_kind_of_series(
         self, battery: AnalyticsItem, meter: Device
@@ -287,7 +338,7 @@ class TestLater:
         assert (kept(battery)[0], kept(battery)[1440]) == (0.5, -500)
         versions = dict(ItemDay.objects.order_by("day").values_list("day", "version"))
         assert versions == {FIRST: 1, FIRST + 1: 2, FIRST + 2: 2}
-        assert panes.state_context(reload(battery), timezone.now())["older"] == 1
+        assert shown(battery)["older"] == 1
 
     def test_another_unit_is_told_of_the_series_and_computes_nothing(self, battery: AnalyticsItem) -> None:
         edit_item(item=battery, unit="kW DC")
@@ -311,7 +362,7 @@ class TestOff:
     def test_the_source_goes_and_the_item_stays(self, battery: AnalyticsItem, alice: User) -> None:
         job = aggregate_off(item=battery, by=alice)
         assert not Dependency.objects.exists()
-        assert panes.state_context(reload(battery), timezone.now())["kept"].word == "being removed"
+        assert shown(battery)["kept"].word == "being removed"
         perform(job)
         item = reload(battery)
         assert (item.aggregated, item.source_id) == (False, None)

@@ -124,7 +124,11 @@ class AnalyticsItemAdmin(ScopedHistoryAdmin):
     def state_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """How the results of an item are kept, as the part of a page."""
         item = self.existing(request, object_id)
-        return render(request, "admin/analytics/item/kept.html", panes.state_context(item, timezone.now()))
+        return render(
+            request,
+            "admin/analytics/item/kept.html",
+            panes.state_context(item, cast(User, request.user), timezone.now()),
+        )
 
     def required_view(self, request: HttpRequest, house_id: int) -> HttpResponse:
         """What creating the required items would make; as a POST, that."""
@@ -225,7 +229,10 @@ class AnalyticsItemAdmin(ScopedHistoryAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         item = self.existing(request, object_id)
-        shown = {**panes.state_context(item, timezone.now()), **panes.connections(item)}
+        shown = {
+            **panes.state_context(item, cast(User, request.user), timezone.now()),
+            **panes.connections(item),
+        }
         return cast(
             HttpResponse,
             super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown}),
