@@ -139,5 +139,6 @@ def test_the_required_items_are_seen_before_they_are_made(
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("Created: battery")).to_be_visible()
     expect(page.get_by_text("House A lacks 5 of the 16 items")).to_be_visible()
+    assert axe.faults(page) == []
     assert AnalyticsItem.objects.filter(house=house_a).count() == 11
     assert complaints == []
