@@ -96,7 +96,9 @@ def span(seconds: int | None) -> str:
         return ""
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3600)
-    return f"{days} d {hours} h" if days else f"{hours} h {rest // 60} min"
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min"
 
 
 def milliseconds(moment: datetime) -> int:

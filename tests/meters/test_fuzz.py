@@ -124,7 +124,8 @@ def test_mutated_uploads(
     sums = {"right": {"MD5CHECKSUM": md5(body)}, "wrong": {"MD5CHECKSUM": "0" * 32}, "none": {}}
     sent = mutated(multipart({**form, **told, **sums[sum_], field: body}), form_changes)
     status, text = ask(sent)
-    if not form_changes and mode == "LOGFILEUPLOAD" and "SUCCESS" in text.split("\n"):
+    whole = not form_changes and f"--{ODD}".encode() not in body  # else the form says where the file ends
+    if whole and mode == "LOGFILEUPLOAD" and "SUCCESS" in text.split("\n"):
         assert sum_ != "wrong"
         kept = Receipt.objects.filter(body=hashlib.sha256(body).hexdigest()).first()
         assert kept is not None

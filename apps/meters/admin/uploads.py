@@ -119,16 +119,13 @@ class UploadFileAdmin(ReadOnlyAdmin):
     list_display = [
         "received_at",
         "name",
-        "logger",
-        "device",
-        "size_shown",
+        "where",
         "reply_status",
         "state",
         "new",
         "same",
         "changed",
         "rejected",
-        "faulty",
     ]
     list_display_links = ["received_at", "name"]
     list_filter = [
@@ -163,6 +160,11 @@ class UploadFileAdmin(ReadOnlyAdmin):
     @display(description="File", ordering="filename")
     def name(self, file: UploadFile) -> str:
         return str(file)
+
+    @display(description="Logger and device", ordering="session__logger__serial")
+    def where(self, file: UploadFile) -> str:
+        device = f", {file.device.address} {file.device.name}" if file.device else ""
+        return f"{file.session.logger}{device}"
 
     @display(description="Logger", ordering="session__logger__serial")
     def logger(self, file: UploadFile) -> str:
