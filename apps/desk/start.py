@@ -15,6 +15,7 @@ from apps.alerts.summary import HouseAlerts, open_alerts
 from apps.devices.cards import ago
 from apps.devices.models import Device
 from apps.houses.models import House
+from apps.readings.models import Namespace, Source
 from apps.readings.store import latest
 
 
@@ -41,6 +42,7 @@ class HouseState:
 
     house: House
     devices: int
+    meters: int
     last_reading: datetime | None
     silent: list[Silence]
     now: datetime
@@ -66,10 +68,10 @@ class HouseState:
 
     @property
     def verdict(self) -> str:
-        """`disabled`, `empty` (no device yet), `waiting` (never a reading), `silent`, `alert` or `good`."""
+        """`disabled`, `empty` (nothing to read), `waiting` (never a reading), `silent`, `alert`, `good`."""
         if not self.house.enabled:
             return "disabled"
-        if not self.devices:
+        if not self.devices and not self.meters:
             return "empty"
         if self.last_reading is None:
             return "waiting"
@@ -89,14 +91,23 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def house_states(user: User, now: datetime) -> list[HouseState]:
-    """How the houses `user` sees are doing. Five queries, however many houses and devices there are."""
+    """How the houses `user` sees are doing. Six queries, however many houses and devices there are."""
     houses = list(House.objects.visible_to(user).select_related("edge_unit"))
-    devices = _devices_by_house(houses)
+    devices, meters = _devices_by_house(houses), _meters_by_house(houses)
     sources = [device.pk for found in devices.values() for device in found]
-    newest, silent = _newest(sources), detection.silent(sources, now)
+    others = [meter for found in meters.values() for meter in found]
+    newest, silent = _newest([*sources, *others]), detection.silent(sources, now)
     alerts = open_alerts(user=user, now=now)
     states = [
-        _state(house, devices[house.pk], newest, silent, alerts.get(house.pk, NOTHING_WRONG), now)
+        _state(
+            house,
+            devices[house.pk],
+            meters[house.pk],
+            newest,
+            silent,
+            alerts.get(house.pk, NOTHING_WRONG),
+            now,
+        )
         for house in houses
     ]
     return sorted(states, key=lambda state: (WORST_FIRST.index(state.verdict), state.house.name))
@@ -111,6 +122,17 @@ def _devices_by_house(houses: list[House]) -> dict[int, list[Device]]:
     return found
 
 
+def _meters_by_house(houses: list[House]) -> dict[int, list[int]]:
+    """The sources of each house that loggers and providers fill; of their silence, alerts tell."""
+    found: dict[int, list[int]] = {house.pk: [] for house in houses}
+    sources = Source.objects.filter(
+        house__in=houses, enabled=True, namespace__in=[Namespace.METER, Namespace.PLANT]
+    )
+    for house, source in sources.order_by().values_list("house", "pk"):
+        found[house].append(source)
+    return found
+
+
 def _newest(sources: list[int]) -> dict[int, datetime]:
     """When each source that was ever heard of was so last."""
     stamps = {source: [stamp for stamp, _ in fields.values()] for source, fields in latest(sources).items()}
@@ -120,18 +142,21 @@ def _newest(sources: list[int]) -> dict[int, datetime]:
 def _state(
     house: House,
     devices: list[Device],
+    meters: list[int],
     newest: dict[int, datetime],
     silent: set[int],
     alerts: HouseAlerts,
     now: datetime,
 ) -> HouseState:
-    heard = [newest[device.pk] for device in devices if device.pk in newest]
+    own = [*(device.pk for device in devices), *meters]
+    heard = [newest[source] for source in own if source in newest]
     silences = [
         Silence(device, newest.get(device.pk), now)
         for device in devices
         if device.pk in silent or device.pk not in newest
     ]
-    return HouseState(house, len(devices), max(heard, default=None), silences, now, alerts)
+    last = max(heard, default=None)
+    return HouseState(house, len(devices), len(meters), last, silences, now, alerts)
 
 
 def _instant(stamp: int) -> datetime:

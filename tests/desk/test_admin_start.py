@@ -20,7 +20,7 @@ from apps.alerts.mutations import open_or_renew
 from apps.desk.start import HouseState, house_states
 from apps.devices.models import Device, EdgeUnit
 from apps.houses.models import House
-from apps.readings.models import Series, Source
+from apps.readings.models import Namespace, Series, Source
 from apps.readings.store import Block, Upload, append
 from tests.people import AsUser
 
@@ -203,14 +203,24 @@ def test_a_house_whose_devices_speak_may_still_have_alerts(
     assert "The agent&#x27;s clock is 40 s ahead" in text
 
 
-def test_it_takes_five_queries_however_many_houses_there_are(
+def test_a_house_that_loggers_read_is_not_empty(house_a: House, alice: User, as_user: AsUser) -> None:
+    meter = Source.objects.create(house=house_a, namespace=Namespace.METER, name="roof")
+    assert state(alice).verdict == "waiting"
+    stamps = array([int(NOW.timestamp() * 1000)])
+    append([Upload(meter.pk, (Block(("power",), stamps, array([[1.0]])),))], received_at=NOW)
+    assert (state(alice).verdict, state(alice).last_reading) == ("good", NOW)
+    with time_machine.travel(NOW, tick=False):
+        assert "1 meter read" in overview(as_user(alice))
+
+
+def test_it_takes_six_queries_however_many_houses_there_are(
     admin: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(12):
         house = House.objects.create(name=f"house-{number}")
         for name in ("egauge", "sonnen"):
             heard(device(house, name), NOW)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(house_states(admin, NOW)) == 12
 
 
@@ -220,5 +230,5 @@ def test_the_whole_page_takes_few_queries(
     for number in range(12):
         device(House.objects.create(name=f"house-{number}"), "egauge")
     client: Client = as_user(admin)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         client.get(reverse("admin:index"))
