@@ -15,7 +15,7 @@ import numpy as np
 from apps.accounts.models import User
 from apps.devices import chart
 from apps.houses.models import House
-from apps.houses.panels import LiveData, Panel
+from apps.houses.panels import LiveData, Panel, patient
 from apps.readings import bins, calendar
 from apps.readings.models import Kind, Namespace, Series, Tail
 
@@ -123,11 +123,7 @@ def panel_live(house: House, user: User, now: datetime) -> LiveData:
     )
 
 
-def pulse(house: House, now: datetime) -> object:
-    """Nothing of its own: that of the live panel tells of all that arrives in a house."""
-    return None
-
-
+# All that arrives in a house is in the pulse of the live panel.
 PANEL = Panel(
-    "supply", "desk/panels/supply.html", order=60, context=panel_context, live=panel_live, pulse=pulse
+    "supply", "desk/panels/supply.html", order=60, context=panel_context, live=panel_live, pulse=patient
 )

@@ -34,6 +34,11 @@ def _always_new(house: House, now: datetime) -> object:
     return now
 
 
+def patient(house: House, now: datetime) -> object:
+    """The pulse of a panel whose news may wait a minute, or come with the pulse of another."""
+    return None
+
+
 @dataclass(frozen=True)
 class Panel:
     """One part of the page. A lower `order` stands higher.
