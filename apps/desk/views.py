@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -19,6 +21,8 @@ from apps.accounts.models import User
 from apps.desk import live
 from apps.houses.models import House
 from apps.houses.panels import panels
+
+ON_A_PAGE = 100
 
 
 class PersonRequest(HttpRequest):
@@ -42,6 +46,18 @@ def home(request: PersonRequest) -> HttpResponse:
 def house_page(request: PersonRequest, house_id: int) -> HttpResponse:
     """One house; 404 for whoever is no member of it."""
     return _page(request, get_object_or_404(House.objects.visible_to(request.user), pk=house_id))
+
+
+@require_safe
+@login_required
+def houses(request: PersonRequest) -> HttpResponse:
+    """All houses the visitor may see, to search in, for those who have more than a menu holds."""
+    query = request.GET.get("q", "").replace("\0", "").strip()
+    found = House.objects.visible_to(request.user)
+    if query:
+        found = found.filter(Q(name__icontains=query) | Q(label__icontains=query))
+    page = Paginator(found, ON_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "desk/houses.html", {"page": page, "query": query})
 
 
 @require_safe

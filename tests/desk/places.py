@@ -65,6 +65,7 @@ _RANGE = {"start": 0, "end": 1}
 PLACES: dict[str, Place] = {
     # Pages
     "": Place("the page of one's first house", PEOPLE),
+    "houses/": Place("the list of one's houses", PEOPLE),
     "houses/<int:house_id>/": Place("the page of a house: cards, charts, outages", MEMBERS),
     "houses/<int:house_id>/live/": Place("", API_MEMBERS),
     "houses/<int:house_id>/reports/<slug:kind>/": Place(

@@ -19,7 +19,7 @@ from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, State
 from apps.devices.models import Device
 from apps.devices.mutations import create_device
-from apps.houses.models import House
+from apps.houses.models import House, Membership
 from apps.readings import store
 from apps.readings.models import Source
 from tests.people import AsUser, person
@@ -178,6 +178,48 @@ def test_with_one_house_there_is_nothing_to_choose(bob: User, as_user: AsUser) -
     assert 'aria-label="Houses"' not in as_user(bob).get("/").content.decode()
 
 
+class TestManyHouses:
+    """More of them than a menu holds."""
+
+    @pytest.fixture(autouse=True)
+    def _mills(self, bob: User, house_b: House) -> None:
+        made = House.objects.bulk_create(
+            House(name=f"mill-{number:03}", label=f"Mill {number}") for number in range(120)
+        )
+        Membership.objects.bulk_create(Membership(house=house, user=bob) for house in made)
+
+    def test_the_menu_holds_twenty_and_leads_to_the_rest(self, bob: User, as_user: AsUser) -> None:
+        html = as_user(bob).get("/").content.decode()
+        assert ("Mill 18" in html, "Mill 19" in html) == (True, False)
+        assert 'href="/houses/"' in html
+
+    def test_the_list_goes_page_by_page(self, bob: User, as_user: AsUser) -> None:
+        client = as_user(bob)
+        first, second = (text_of(client.get(f"/houses/?page={n}").content.decode()) for n in (1, 2))
+        assert ("Mill 98" in first, "Mill 99 " in first, "Page 1 of 2" in first) == (True, False, True)
+        assert "Mill 119" in second
+        assert "House B" not in first + second
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [("ILL 77", "Mill 77"), ("mill-077", "Mill 77"), ("house-b", "No house of yours"), ("\0", "Mill 1")],
+    )
+    def test_it_is_searched_by_name_and_label(
+        self, bob: User, as_user: AsUser, query: str, expected: str
+    ) -> None:
+        assert expected in text_of(as_user(bob).get("/houses/", {"q": query}).content.decode())
+
+    @pytest.mark.parametrize("page", ["0", "x", "99999999999999999999", ""])
+    def test_a_page_that_is_not_there_is_the_nearest(self, bob: User, as_user: AsUser, page: str) -> None:
+        assert as_user(bob).get("/houses/", {"page": page}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_who_has_no_house_is_told_so_in_the_list(as_user: AsUser) -> None:
+    html = as_user(person("nora", Role.HOMEOWNER)).get("/houses/").content.decode()
+    assert "You belong to no house so far" in html
+
+
 def test_logging_out_is_a_post(bob: User, as_user: AsUser) -> None:
     html = as_user(bob).get("/").content.decode()
 
@@ -314,8 +356,8 @@ def test_more_devices_mean_no_more_queries(
         report(create_device(house=house_a, name=f"meter{number}", type="egauge", config=config), Solar=1.0)
     client = as_user(bob)
 
-    # Session, person, house, alerts, devices, series, newest values, voltages, houses to choose from.
-    with django_assert_max_num_queries(10):
+    # Session, person, house, alerts, devices, series, newest values, voltages, meters, houses to choose from.
+    with django_assert_max_num_queries(11):
         client.get(page(house_a))
 
 
