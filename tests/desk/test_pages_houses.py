@@ -356,8 +356,8 @@ def test_more_devices_mean_no_more_queries(
         report(create_device(house=house_a, name=f"meter{number}", type="egauge", config=config), Solar=1.0)
     client = as_user(bob)
 
-    # Session, person, house, alerts, devices, series, newest values, voltages, meters, houses to choose from.
-    with django_assert_max_num_queries(11):
+    # Session, person, house, alerts, devices, series, newest values, voltages, meters, items, menu.
+    with django_assert_max_num_queries(13):
         client.get(page(house_a))
 
 
@@ -408,8 +408,8 @@ def test_while_nothing_happens_the_refresh_asks_next_to_nothing(
     etag = client.get(live(house_a)).headers["ETag"]
     client.get(live(house_a), headers={"If-None-Match": etag})
 
-    # Session, person, house, and whether anything happened: at its devices, with its alerts.
-    with django_assert_num_queries(5):
+    # Session, person, house, and whether anything happened: at its devices, with its alerts, to its meters.
+    with django_assert_num_queries(6):
         assert client.get(live(house_a), headers={"If-None-Match": etag}).status_code == 304
 
 
@@ -423,7 +423,7 @@ def test_who_looks_second_gets_what_was_worked_out_for_the_first(
     report(meter, Solar=3.2)
     first = as_user(bob).get(live(house_a))
     neighbour = as_user(person("nora", Role.HOMEOWNER, house_a))
-    with django_assert_num_queries(5), time_machine.travel((NOW_MS + 5_000) / 1000, tick=False):
+    with django_assert_num_queries(6), time_machine.travel((NOW_MS + 5_000) / 1000, tick=False):
         second = neighbour.get(live(house_a))
     assert second.headers["ETag"] == first.headers["ETag"]
     assert second.json() == first.json() | {"now": NOW_MS + 5_000}

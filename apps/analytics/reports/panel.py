@@ -14,7 +14,7 @@ from apps.analytics.reports import today
 from apps.analytics.reports.asking import HouseAsk
 from apps.analytics.reports.today import Amount
 from apps.houses.models import House
-from apps.houses.panels import LiveData, Panel
+from apps.houses.panels import LiveData, Panel, patient
 from apps.readings import calendar
 
 REFRESH = timedelta(minutes=1)
@@ -65,4 +65,6 @@ def _amounts(house: House, now: datetime) -> list[Amount]:
     return today.amounts(HouseAsk(house, instant), start=start, end=end, now=instant)
 
 
-PANEL = Panel("energy", "analytics/today.html", order=30, context=panel_context, live=panel_live)
+PANEL = Panel(
+    "energy", "analytics/today.html", order=30, context=panel_context, live=panel_live, pulse=patient
+)
