@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from apps.analytics import definitions, required
 from apps.analytics.evaluation import evaluate
 from apps.analytics.models import AnalyticsItem
 from apps.analytics.mutations import aggregate_on
+from apps.analytics.reports import courses, kinds, periods
+from apps.analytics.reports.asking import HouseAsk
+from apps.analytics.reports.courses import Course
+from apps.analytics.reports.report import Report, make
 from apps.desk import demo
 from apps.devices.models import ChargingSession
 from apps.houses.models import House
 from apps.jobs.models import Job
-from apps.readings import bins, store
+from apps.readings import bins, calendar, store
 from apps.readings.models import Series
 from apps.readings.samples import Samples
 from tests.analytics.performing import perform
@@ -60,17 +65,19 @@ def house(db: None, queue: str, settings: Any, tmp_path: Any, monkeypatch: pytes
     return house
 
 
-def samples(source: str, field: str) -> Samples:
+def samples(source: str, field: str, start: int, end: int) -> Samples:
     series = Series.objects.get(source__name=source, source__namespace="device", field=field)
-    return store.read([series.pk], start=START, end=END)[series.pk]
+    return store.read([series.pk], start=start, end=end)[series.pk]
 
 
-def by_hand(source: str, field: str, meaning: Callable[[Values], Values]) -> float:
+def by_hand(
+    source: str, field: str, meaning: Callable[[Values], Values], start: int = START, end: int = END
+) -> float:
     """The integral over time: of the meter's means by their lengths, of the rest along straight lines."""
-    own = samples(source, field)
+    own = samples(source, field, start, end)
     values = meaning(own.values)
     if source == "egauge":
-        lengths = samples(source, "_length")
+        lengths = samples(source, "_length", start, end)
         assert np.array_equal(own.stamps, lengths.stamps)
         return float((values * lengths.values).sum()) / HOUR_MS
     passed = np.diff(own.stamps)
@@ -82,7 +89,9 @@ def kept(name: str) -> float:
     """The integral of what is stored of the item's results."""
     series = Series.objects.get(source__namespace="analytics", source__name=name, field="value")
     edges = np.array([START, END], np.int64)
-    return float(bins.integrals([series], edges)[series.pk][0][0])
+    integral = bins.columns([series], edges)[series.pk].integral
+    assert integral is not None
+    return float(integral[0])
 
 
 def asked(item: AnalyticsItem, aggregate: str) -> float:
@@ -115,3 +124,39 @@ def test_the_thirteen_agree_with_the_raw_readings_and_three_with_the_sessions(ho
     assert asked(items["ev_charge_energy"], "sum") == pytest.approx(
         sum(one.energy_mwh or 0 for one in ended), rel=1e-12
     )
+
+
+# What feeds or drains the house; its meter counts the car beside the load.
+BALANCE = ("grid_import", "grid_export", "load", "ev", "solar", "battery")
+FIRST, LAST = date(2026, 6, 12), date(2026, 6, 14)
+DAYS = calendar.day_bounds("Europe/Brussels", FIRST)[0], calendar.day_bounds("Europe/Brussels", LAST)[1]
+
+
+def reported(house: House, kind: str) -> Report:
+    period = periods.resolve("range", zone=house.time_zone, now=NOW_MS, first=FIRST, last=LAST)
+    made = make(kinds.KINDS[kind], period, "1h", zone=house.time_zone, ask=HouseAsk(house, NOW_MS))
+    assert made is not None
+    return made
+
+
+def hourly(house: House, item: str) -> Course:
+    start, end = DAYS
+    found = HouseAsk(house, NOW_MS).course(item, every="1h", start=start, end=end, aggregate="integral")
+    assert found is not None
+    return found
+
+
+def test_reports_add_up_agree_with_the_raw_readings_and_balance(house: House) -> None:
+    for kind in kinds.KINDS:
+        for trace in reported(house, kind).traces:
+            bars = trace.values[~np.isnan(trace.values)]
+            assert trace.total == math.fsum(bars.tolist())
+            assert trace.total == pytest.approx(by_hand(*MEANT[trace.bar.item], *DAYS), rel=1e-3, abs=1e-6)
+
+    flows = {name: hourly(house, name) for name in BALANCE}
+    whole = np.all([flow.coverage >= courses.FULL for flow in flows.values()], axis=0)
+    energy = {name: flow.values[whole] for name, flow in flows.items()}
+    grid = energy["grid_import"] - energy["grid_export"]
+    house_needs = energy["load"] + energy["ev"] - energy["solar"] - energy["battery"]
+    assert whole.sum() > 60
+    assert abs(grid - house_needs).sum() <= 0.005 * energy["load"].sum()

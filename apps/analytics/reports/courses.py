@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,9 @@ Array = NDArray[np.float64]
 
 FULL = 0.95
 """From this coverage on a bin counts as whole: a missed reading is no gap."""
+
+LEAST = 0.01
+"""kWh of which a part is worth telling."""
 
 ON_ITS_WAY = 300_000
 """ms that readings may take to be here: an interval of five minutes ends later than it began."""
@@ -71,11 +75,11 @@ def covered(course: Course, period: Period) -> float | None:
     return min(1.0, math.fsum((course.coverage * lasting).tolist()) / (period.until - period.start))
 
 
-def share(whole: Course, lost: Course) -> float | None:
-    """1 − Σ lost ÷ Σ whole over the bins in which both are fully covered; None where that says nothing.
+def share(whole: Sequence[tuple[Course, int]], lost: Course) -> float | None:
+    """1 − Σ lost ÷ Σ ±whole over the bins in which all are fully covered; None where that says nothing.
 
     Nothing is clipped: more lost than there was shows that two meters disagree.
     """
-    both = (whole.coverage >= FULL) & (lost.coverage >= FULL)
-    base = math.fsum(whole.values[both].tolist())
-    return 1 - math.fsum(lost.values[both].tolist()) / base if base > 0.01 else None
+    known = np.all([one.coverage >= FULL for one in (lost, *(course for course, _ in whole))], axis=0)
+    base = math.fsum(sign * value for course, sign in whole for value in course.values[known].tolist())
+    return 1 - math.fsum(lost.values[known].tolist()) / base if base > LEAST else None

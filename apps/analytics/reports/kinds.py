@@ -20,12 +20,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Share:
-    """1 − ∫lost ÷ ∫whole of two items, in per cent: what of the whole stayed in, or came from, the house."""
+    """1 − ∫lost ÷ ∫whole, in per cent: what of the whole stayed in, or came from, the house.
+
+    `whole` sums items by sign; those of `storage` count where the house has them.
+    """
 
     title: str
-    whole: str
+    whole: tuple[tuple[str, int], ...]
     lost: str
     says: str
+    storage: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,12 @@ KINDS = {
     "solar": Kind(
         "Solar",
         (Bar("solar", "Generated", "solar", peak=True),),
-        share=Share("Self-consumption", "solar", "grid_export", "of the sun's energy was used in the house"),
+        share=Share(
+            "Self-consumption",
+            (("solar", 1),),
+            lost="grid_export",
+            says="of the sun's energy was used in the house",
+        ),
     ),
     "battery": Kind(
         "Battery",
@@ -57,7 +66,14 @@ KINDS = {
     "load": Kind(
         "Load",
         (Bar("load", "Consumed", "load", peak=True),),
-        share=Share("Self-sufficiency", "load", "grid_import", "of the load came from sun and battery"),
+        # By what came in less what went out: whether a car is part of the load differs from house to house.
+        share=Share(
+            "Self-sufficiency",
+            (("solar", 1), ("grid_import", 1), ("grid_export", -1)),
+            lost="grid_import",
+            says="of all that was used came from sun and battery",
+            storage=(("battery_discharging", 1), ("battery_charging", -1)),
+        ),
     ),
 }
 

@@ -199,11 +199,13 @@ def _sessions(period: Period, ask: Ask) -> list[Card]:
 
 
 def _share(share: kinds.Share, period: Period, ask: Ask) -> Card | None:
-    """Nothing where the house does not measure both."""
+    """Nothing where the house does not measure what it takes."""
     every = "1h" if period.days <= _FINE_SHARE_DAYS else "1d"
-    whole, lost = (_energy(ask, item, period, every) for item in (share.whole, share.lost))
-    if whole is None or lost is None:
+    found = {item: _energy(ask, item, period, every) for item, _ in (*share.whole, *share.storage)}
+    lost = found.get(share.lost) or _energy(ask, share.lost, period, every)
+    if lost is None or any(found[item] is None for item, _ in share.whole):
         return None
+    whole = [(one, sign) for item, sign in (*share.whole, *share.storage) if (one := found[item]) is not None]
     return Card(share.title, words.per_cent(courses.share(whole, lost)), note=share.says)
 
 

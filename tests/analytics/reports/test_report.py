@@ -180,3 +180,11 @@ def test_the_last_minutes_of_the_running_bin_are_on_their_way() -> None:
     course = Course(np.array([start, start + HOUR]), np.array([1.0, np.nan]), np.array([0.9, 0.0]))
 
     assert courses.running(course, period).tolist() == [0.9, 1.0]
+
+
+def test_self_sufficiency_counts_the_battery_and_whatever_was_used() -> None:
+    """In each hour 2 kW come from the grid, 1 from the sun, of which 0.5 go out, and 0.5 into the battery."""
+    flows = {"load": 1.0, "solar": 1.0, "grid_import": 2.0, "grid_export": 0.5, "battery_charging": 0.5}
+    answers = Answers(START, {item: [power] * 168 for item, power in flows.items()})
+
+    assert card(report("load", answers), "Self-sufficiency").value == "0 %"
