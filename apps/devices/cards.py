@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apps.devices.roles import LOOKS, Look, RoleField, with_role
+from apps.readings.latest import AHEAD
 
 State = Literal["fresh", "stale", "offline"]
 Newest = Mapping[int, Mapping[str, tuple[int, float | str | bool]]]
@@ -58,15 +59,18 @@ class Card:
 
     def as_json(self, now: int) -> dict[str, Any]:
         """The card with its age in ms at `now`."""
-        age = None if self.timestamp is None else max(0, now - self.timestamp)
-        return {**vars(self), "display": self.display, "unit": "kW", "age": age, "note": self._note(age)}
+        age = None if self.timestamp is None else now - self.timestamp
+        shown = None if age is None else max(0, age)
+        return {**vars(self), "display": self.display, "unit": "kW", "age": shown, "note": self._note(age)}
 
     def _note(self, age: int | None) -> str:
         if self.missing and self.state != "offline":
             return f"Nothing from {', '.join(self.missing)}"
         if age is None:
             return "No reading yet"
-        return f"No reading for {ago(age)}" if self.state == "offline" else f"{ago(age)} ago"
+        if age < -AHEAD:
+            return f"Clock {ago(-age)} ahead"
+        return f"No reading for {ago(age)}" if self.state == "offline" else f"{ago(max(0, age))} ago"
 
 
 def ago(age: int) -> str:
@@ -101,8 +105,10 @@ def state_of(age: int, cadence: float) -> State:
     """Stale when older than 3 cadences and a minute, offline when older than 6 cadences and 10 minutes.
 
     `age` in ms, `cadence` in seconds. Six, so that what is read every five minutes is stale before it is
-    offline.
+    offline. A value of a clock that is far ahead is stale: nobody knows how old it is.
     """
+    if -age > AHEAD:
+        return "stale"
     if age > _offline_after(cadence):
         return "offline"
     return "stale" if age > _stale_after(cadence) else "fresh"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from apps.readings import hints
 from apps.readings.codec import Arrival, encode_arrivals
-from apps.readings.latest import MERGE, Newest, Value, encode, newer
+from apps.readings.latest import AHEAD, MERGE, Newest, Value, encode, newer
 from apps.readings.models import Source
 from apps.readings.samples import DAY, Stamps, Values
 from apps.readings.series import forget, series_ids
@@ -184,6 +184,7 @@ def _store(arrived: Sequence[_Arrived], received_at: datetime) -> None:
             "oldest": array(map(min, stamps)),
             "fields": [encode(batch.newest) for batch in arrived],
             "received_at": received_at,
+            "ahead": round(received_at.timestamp() * 1000) + AHEAD,
             "tails": array(source_id for source_id, _, _ in tails),
             "days": array(day for _, day, _ in tails),
             "payloads": [payload for _, _, payload in tails],

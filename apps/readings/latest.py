@@ -15,20 +15,30 @@ _encode = msgspec.json.Encoder().encode
 # Typed, as PostgreSQL writes 1e300 and 5.0 out as integers; psycopg's own decoder takes twice as long.
 _decode = msgspec.json.Decoder(dict[str, tuple[int, float | str | bool]]).decode
 
-# Within `given`, one row per source; to be used as the body of a statement that defines it.
-# An upload newer than all that is known, which nearly every one is, needs no look at single fields.
+AHEAD = 5 * 60_000
+"""Ms. A stamp farther ahead of its arrival than this comes from a wrong clock."""
+
+# Within `given`, one row per source, and the parameter `ahead`, the last believable stamp; to be used as the
+# body of a statement that defines `given`. An upload newer than all that is known, which nearly every one is,
+# needs no look at single fields. A known value of a wrong clock gives way to any other: else it would stay
+# until its time.
 MERGE = """
 INSERT INTO readings_latest AS known (source_id, newest, fields)
 SELECT source_id, newest, fields FROM given ORDER BY source_id
 ON CONFLICT (source_id) DO UPDATE SET
-    newest = greatest(known.newest, excluded.newest),
+    newest = CASE WHEN known.newest > %(ahead)s::bigint
+        THEN excluded.newest ELSE greatest(known.newest, excluded.newest) END,
     fields = known.fields || CASE
         WHEN (SELECT oldest FROM given WHERE given.source_id = known.source_id) >= known.newest
         THEN excluded.fields
         ELSE (
             SELECT coalesce(jsonb_object_agg(name, entry), '{}')
             FROM jsonb_each(excluded.fields) AS new (name, entry)
-            WHERE coalesce((known.fields -> name ->> 0)::bigint <= (entry ->> 0)::bigint, true)
+            WHERE coalesce(
+                (known.fields -> name ->> 0)::bigint <= (entry ->> 0)::bigint
+                OR (known.fields -> name ->> 0)::bigint > %(ahead)s::bigint,
+                true
+            )
         )
     END
 """

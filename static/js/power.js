@@ -15,6 +15,8 @@
 
   // ---- Cards
 
+  const AHEAD = 300000; // ms; a stamp farther ahead comes from a wrong clock
+
   const ago = ms => {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     if (seconds < 60) return `${seconds} s`;
@@ -26,6 +28,7 @@
     const { timestamp, missing, state } = card.dataset;
     if (missing && state !== "offline") return `Nothing from ${missing}`;
     if (!timestamp) return "No reading yet";
+    if (timestamp - now > AHEAD) return `Clock ${ago(timestamp - now)} ahead`;
     const age = ago(now - timestamp);
     return state === "offline" ? `No reading for ${age}` : `${age} ago`;
   };

@@ -197,3 +197,10 @@ def test_a_card_tells_when_time_alone_will_change_it() -> None:
     assert instants == [NOW - 70 * SECOND + 10 * MINUTE + 1, NOW + 15 * MINUTE + 1, NOW + 30 * MINUTE + 1]
     before, after = (cards.of(fields[:1], newest, now=instants[0] + shift)[0].state for shift in (-1, 0))
     assert (before, after) == ("stale", "offline")
+
+
+def test_a_value_of_a_clock_far_ahead_is_stale_and_says_so() -> None:
+    assert state_of(-5 * MINUTE, 10) == "fresh"
+    card = one_card("solar", 1.0, age=-3 * HOUR)
+    assert card.state == "stale"
+    assert (card.as_json(NOW)["note"], card.as_json(NOW)["age"]) == ("Clock 3 h ahead", 0)

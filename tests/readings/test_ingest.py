@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -103,6 +103,23 @@ def test_of_equal_stamps_the_last_arrival_is_the_newest(source: Source) -> None:
     assert newest(source) == {"P": (T0 + 1, 4.0)}
     append(source, block("Q", [T0], [1]), block("P", [T0 + 1], [5]))
     assert newest(source) == {"P": (T0 + 1, 5.0), "Q": (T0, 1.0)}
+
+
+def test_a_value_of_a_clock_far_ahead_gives_way_to_the_next_one(source: Source) -> None:
+    arrived = datetime.fromtimestamp(T0 / 1000, UTC)
+    hours = 3_600_000
+    put(source, "A", {T0 + 20 * hours: 99.0}, at=arrived)
+    put(source, "B", {T0: 1.0}, at=arrived)
+    put(source, "A", {T0 + 60_000: 2.0}, at=arrived + timedelta(minutes=1))
+    assert store.latest([source.pk])[source.pk] == {"A": (T0 + 60_000, 2.0), "B": (T0, 1.0)}
+    assert Latest.objects.get(source=source).newest == T0 + 60_000
+
+
+def test_a_value_a_little_ahead_stays_the_newest(source: Source) -> None:
+    arrived = datetime.fromtimestamp(T0 / 1000, UTC)
+    put(source, "A", {T0 + 4 * 60_000: 9.0}, at=arrived)
+    put(source, "A", {T0: 1.0}, at=arrived)
+    assert store.latest([source.pk])[source.pk] == {"A": (T0 + 4 * 60_000, 9.0)}
 
 
 def test_states_are_kept_beside_numbers(source: Source) -> None:
