@@ -13,7 +13,7 @@ from apps.meters import happenings, layouts, metering
 from apps.meters.acquisuite import codes
 from apps.meters.acquisuite.logfile import LogFile, parse
 from apps.meters.acquisuite.unpacking import UnreadableError, unpack
-from apps.meters.models import Assignment, Layout, Logger, LoggerDevice, UploadFile
+from apps.meters.models import Assignment, Layout, LoggerDevice, UploadFile
 from apps.meters.reading import Counts, Rows, Span, take
 
 KIND = "acquisuite.log"
@@ -39,12 +39,13 @@ def parse_log(receipt: Receipt, body: bytes) -> Result:
 def _device(receipt: Receipt) -> LoggerDevice:
     """The device, which nobody else reads until the transaction ends. Raises ParseError when it is gone."""
     told: dict[str, Any] = receipt.metadata
-    logger = Logger.objects.filter(serial=told.get("serial"), house=receipt.house_id).first()
-    if logger is None:
-        raise ParseError("Its logger is gone.")
-    device, _ = LoggerDevice.objects.get_or_create(logger=logger, address=told["address"])
     locked = LoggerDevice.objects.select_for_update(of=("self",), no_key=True)
-    device = locked.select_related("logger__house").get(pk=device.pk)
+    found = locked.filter(
+        logger__serial=told.get("serial"), logger__house=receipt.house_id, address=told.get("address", -1)
+    )
+    device = found.select_related("logger__house").first()
+    if device is None:  # it is made when a file of it comes, and goes with its logger
+        raise ParseError("Its logger is gone.")
     device.name = device.name or told.get("variables", {}).get("MODBUSDEVICENAME", "")[:120]
     return device
 
@@ -53,10 +54,11 @@ def _read(device: LoggerDevice, log: LogFile, receipt: Receipt, counts: Counts) 
     """Store what can be read, and say what it takes to read the rest."""
     device_class = _class(receipt)
     known = layouts.settle(device=device, log=log, device_class=device_class, now=receipt.received_at)
-    _open_meter(device, known)
     assignments = list(device.assignments.select_related("meter__source"))
+    if not assignments and _opens_meter(device, known):
+        assignments = [metering.open_meter(device=device)]
     happenings.take(device=device, log=log, layouts=known, assignments=assignments, at=receipt.received_at)
-    later = _later(device, receipt)
+    later = _later(device, receipt, log)
     wanted = []
     places = layouts.places(known, log.stamps)
     for place, layout in enumerate(known):
@@ -96,14 +98,9 @@ def _read_by(
     return ["No meter is assigned to the device at the time of some rows."] if left.any() else []
 
 
-def _open_meter(device: LoggerDevice, known: list[Layout]) -> None:
+def _opens_meter(device: LoggerDevice, known: list[Layout]) -> bool:
     """A device that can be read and never had a meter gets one, if its logger is to do so."""
-    if (
-        device.logger.opens_meters
-        and any(one.state == STATE.MAPPED for one in known)
-        and not device.assignments.exists()
-    ):
-        metering.open_meter(device=device)
+    return device.logger.opens_meters and any(one.state == STATE.MAPPED for one in known)
 
 
 def _mind_width(layout: Layout, log: LogFile, counts: Counts) -> None:
@@ -113,9 +110,16 @@ def _mind_width(layout: Layout, log: LogFile, counts: Counts) -> None:
         counts.note(f"Its rows have {log.width} points instead of {layout.width}.")
 
 
-def _later(device: LoggerDevice, receipt: Receipt) -> list[Span]:
-    """The spans of the device's files that arrived after this one and were read."""
-    files = UploadFile.objects.filter(device=device, receipt__gt=receipt.pk, first__isnull=False)
+def _later(device: LoggerDevice, receipt: Receipt, log: LogFile) -> list[Span]:
+    """The spans of the device's files that arrived after this one, were read, and overlap it."""
+    if not log.stamps.size:
+        return []
+    files = UploadFile.objects.filter(
+        device=device,
+        receipt__gt=receipt.pk,
+        first__lte=int(log.stamps.max()),
+        last__gte=int(log.stamps.min()),
+    )
     spans = files.values_list("first", "last")
     return [(first, last) for first, last in spans if first is not None and last is not None]
 
