@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import numpy as np
+
 from apps.houses.models import House
-from apps.readings import calendar
-from apps.readings.models import Kind, Rollup, Series, Source
+from apps.readings import bins, calendar
+from apps.readings.models import Kind, Series, Source
+from apps.readings.rollups import Columns
 
 DAYS = 30
 FULL, MOST, HALF = 0.995, 0.8, 0.5
@@ -40,7 +43,8 @@ def rows(house: House, sources: Collection[tuple[Source, str]], derived: Source,
     days = [today - timedelta(days=passed) for passed in range(DAYS - 1, -1, -1)]
     chosen = {(source.pk, field): _series(source, field) for source, field in sources}
     chosen[derived.pk, ""] = _series(derived, "power")
-    known = _parts([one for one in chosen.values() if one], days[0], round(now.timestamp() * 1000))
+    wanted = [one for one in chosen.values() if one]
+    known = _parts(house, wanted, days[0], round(now.timestamp() * 1000))
     labels = {(source.pk, field): f"{source}{'.' if field else ''}{field}" for source, field in sources}
     labels[derived.pk, ""] = str(derived)
     return [
@@ -64,21 +68,22 @@ def _series(source: Source, field: str) -> Series | None:
     return next((found[name] for name in names if name in found), None)
 
 
-def _parts(series: Collection[Series], first: date, now: int) -> dict[int, dict[date, float]]:
+def _parts(house: House, series: Collection[Series], first: date, now: int) -> dict[int, dict[date, float]]:
     """The covered part of each local day so far, by series: of counters by how many readings there are."""
-    cadences = {one.pk: (one.kind, one.cadence) for one in series}
-    found: dict[int, dict[date, float]] = {}
-    rollups = Rollup.objects.filter(
-        source__in={one.source_id for one in series}, series__in=cadences, day__gte=first
-    )
-    for number, day, count, covered, starts in rollups.values_list(
-        "series", "day", "count", "covered", "starts"
-    ):
-        lasting = (min(starts[-1], max(now, starts[0] + 1)) - starts[0]) / 1000
-        kind, cadence = cadences[number]
-        told = count * cadence if kind == Kind.COUNTER and cadence else covered
-        found.setdefault(number, {})[day] = min(1.0, told / lasting)
-    return found
+    start = calendar.day_bounds(house.time_zone, first)[0]
+    names = ("count", "covered")
+    found = bins.binned(list(series), zone=house.time_zone, every="1d", start=start, end=now + 1, names=names)
+    return {one.pk: _days(house, one, found[one.pk], now) for one in series}
+
+
+def _days(house: House, series: Series, columns: Columns, now: int) -> dict[date, float]:
+    begins, ends = columns.edges[:-1], np.minimum(columns.edges[1:], now)
+    covered = columns.covered * 1000
+    if series.kind == Kind.COUNTER and series.cadence:
+        covered = columns.count * series.cadence * 1000.0
+    parts = np.minimum(covered / np.maximum(ends - begins, 1), 1.0)
+    days = [calendar.local_date(house.time_zone, begin) for begin in begins.tolist()]
+    return {day: part for day, part in zip(days, parts.tolist(), strict=True) if part}
 
 
 def _cells(days: Iterable[date], known: dict[date, float]) -> list[Cell]:
