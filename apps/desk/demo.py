@@ -20,6 +20,7 @@ from apps.accounts.models import User
 from apps.accounts.passwords import DEMO_PASSWORD
 from apps.accounts.roles import Role
 from apps.analytics.mutations import create_required
+from apps.desk import demo_building
 from apps.desk.demo_devices import APPLIANCES, Appliance
 from apps.devices import events, sessions
 from apps.devices.edge.happenings import Happening
@@ -61,6 +62,7 @@ def clear() -> None:
     House.objects.all().delete()
     User.objects.all().delete()
     bundle_file().unlink(missing_ok=True)
+    demo_building.clear()
 
 
 def seed(*, now: datetime, url: str, ports: Mapping[str, int]) -> House:
@@ -79,6 +81,11 @@ def seed(*, now: datetime, url: str, ports: Mapping[str, int]) -> House:
         _fill_history(device, appliance, weather, now)
     create_required(house=house)  # after its history, which jobs then compute
     return house
+
+
+def members() -> list[User]:
+    """The people of the demo who see a house because they belong to it."""
+    return list(User.objects.filter(email__in=PEOPLE).exclude(role=Role.ADMINISTRATOR))
 
 
 def world(house: House) -> World:
@@ -119,7 +126,7 @@ def _house() -> House:
             longitude=BUILDING.longitude,
         )
         house.credentials.all().delete()  # nobody has seen its key; the agent gets one of its own
-    for user in User.objects.filter(email__in=PEOPLE).exclude(role=Role.ADMINISTRATOR):
+    for user in members():
         add_member(house=house, user=user)
     return house
 

@@ -34,6 +34,10 @@ def add_world_arguments(parser: argparse.ArgumentParser, house: House) -> None:
     parser.add_argument("--longitude", type=float, default=house.longitude, help="degrees east (%(default)g)")
     parser.add_argument("--volts", type=float, default=house.volts, help="of the mains (%(default)g)")
     parser.add_argument("--hertz", type=float, default=house.hertz, help="of the mains (%(default)g)")
+    parser.add_argument("--solar", type=float, default=house.solar_kw, help="kW of the panels (%(default)g)")
+    parser.add_argument(
+        "--battery", type=float, default=house.battery_kw, help="kW of the battery, 0 for none (%(default)g)"
+    )
     parser.add_argument(
         "--start", type=_date, help="UTC date at which registers stand at zero (default: 1 January)"
     )
@@ -48,6 +52,8 @@ def world_of(options: argparse.Namespace, now: datetime) -> World:
         longitude=options.longitude,
         volts=options.volts,
         hertz=options.hertz,
+        solar_kw=options.solar,
+        battery_kw=options.battery,
     )
     return World(options.seed, int(start.timestamp() * 1000), house)
 

@@ -10,7 +10,7 @@ from django.core.management import CommandParser
 from django.utils import timezone
 
 from apps.accounts.passwords import DEMO_PASSWORD
-from apps.desk import demo
+from apps.desk import demo, demo_building
 from apps.desk.running import answers, child, serve
 from apps.houses.models import House
 from config.commands import ExampleCommand
@@ -20,6 +20,7 @@ from config.supervisor import Child
 class Command(ExampleCommand):
     help = """Run Wattdesk with a simulated house: its devices answer over HTTP and the edge agent polls them.
 
+An office beside it is read by two simulated AcquiSuite loggers, and its utility meter is derived.
 The first start makes two weeks of history; later ones fill in what was missed."""
     example = "demo --port 8001 --fresh"
 
@@ -38,8 +39,12 @@ The first start makes two weeks of history; later ones fill in what was missed."
                 demo.clear()
             self.stdout.write("Preparing the demo house …")
             ports = demo.free_ports()
-            house = demo.seed(now=timezone.now(), url=url, ports=ports)
-            return [*(_simulator(house, kind, port) for kind, port in ports.items()), _agent(url)]
+            now = timezone.now()
+            house = demo.seed(now=now, url=url, ports=ports)
+            office = demo_building.seed(now=now, members=demo.members())
+            loggers = demo_building.children(office, url=url, now=now)
+            simulators = [_simulator(house, kind, port) for kind, port in ports.items()]
+            return [*simulators, _agent(url), *loggers]
 
         sys.exit(serve(port=port, announcement=_announcement(url), prepare=prepare))
 
