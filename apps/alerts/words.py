@@ -38,8 +38,8 @@ def _offline(name: str, evidence: Evidence) -> str:
 
 
 def _spool(name: str, evidence: Evidence) -> str:
-    percent, bound = evidence.get("percent"), evidence.get("bound")
-    return f"The agent's spool is {percent} % full; beyond {bound} uploads it loses the oldest"
+    percent, bound = evidence.get("percent"), evidence.get("bound", 0)
+    return f"The agent's spool is {percent} % full; beyond {bound:,} rows it loses the oldest"
 
 
 def _clock(name: str, evidence: Evidence) -> str:
@@ -51,7 +51,7 @@ def _refused(name: str, evidence: Evidence) -> str:
     code = evidence.get("code", "")
     reason = MESSAGES[Code(code)] if code in set(Code) else code
     whose = evidence.get("name") or name
-    return f"{evidence.get('count')} readings or events of {whose} refused so far. {reason}"
+    return f"{evidence.get('count', 0):,} readings or events of {whose} refused so far. {reason}"
 
 
 def _quarantine(name: str, evidence: Evidence) -> str:

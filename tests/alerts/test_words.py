@@ -21,7 +21,7 @@ from apps.devices.edge.refusals import Code
         (
             Kind.SPOOL,
             {"percent": 85, "bound": 1000},
-            "The agent's spool is 85 % full; beyond 1000 uploads it loses the oldest",
+            "The agent's spool is 85 % full; beyond 1,000 rows it loses the oldest",
         ),
         (Kind.CLOCK, {"offset_s": -40}, "The agent's clock is 40 s behind"),
         (Kind.CLOCK, {"offset_s": 40}, "The agent's clock is 40 s ahead"),
