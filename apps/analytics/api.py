@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from django.http import HttpResponse
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
@@ -15,7 +16,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.errors import described, refusal
 from apps.accounts.roles import ANALYSTS
-from apps.analytics import explanation
+from apps.analytics import explanation, kept
 from apps.analytics.csv_answers import written
 from apps.analytics.definitions import formulas_of
 from apps.analytics.evaluation import AGGREGATES, INCREASE, Answer, evaluate
@@ -197,8 +198,12 @@ class _Asked:
 
     formula: str
     bound: Bound
-    unit: str = ""
-    version: int | None = None
+    item: AnalyticsItem | None = None
+
+    @property
+    def unit(self) -> str:
+        """What people say the item is measured in; empty where nobody says so."""
+        return self.item.unit if self.item else ""
 
 
 def _answer(house: House, query: dict[str, Any]) -> HttpResponse:
@@ -223,7 +228,7 @@ def _asked(house: House, query: dict[str, Any]) -> _Asked:
     item = AnalyticsItem.objects.filter(house=house, name=query["item"]).first()
     if item is None:
         raise refusal("item", "unknown_item", f"This house has no analytics item “{query['item']}”.")
-    return _Asked(item.formula, _bound(house, item.formula, "item"), item.unit, item.version)
+    return _Asked(item.formula, _bound(house, item.formula, "item"), item)
 
 
 def _bound(house: House, formula: str, parameter: str) -> Bound:
@@ -239,9 +244,17 @@ def _evaluated(asked: _Asked, query: dict[str, Any]) -> Answer:
         raise refusal("aggregate", "no_integral", "Events happen at instants and have no integral.")
     if aggregate == INCREASE:
         _check_registers(asked.bound)
-    wanted = {name: query[name] for name in ("start", "end", "every", "aggregate") if name in query}
-    answer = evaluate(asked.bound, **wanted)
+    answer = _worked_out(asked, query)
     return replace(answer, unit=of_aggregate(aggregate or "mean", asked.unit)) if asked.unit else answer
+
+
+def _worked_out(asked: _Asked, query: dict[str, Any]) -> Answer:
+    names = ("start", "end", "every", "aggregate")
+    wanted: dict[str, Any] = {name: query[name] for name in names if name in query}
+    if asked.item is None or "every" not in query:
+        return evaluate(asked.bound, **wanted)
+    now = round(timezone.now().timestamp() * 1000)
+    return kept.binned(asked.item, asked.bound, now=now, **({"aggregate": "mean"} | wanted))
 
 
 def _check_registers(bound: Bound) -> None:
@@ -258,7 +271,7 @@ def _explained(asked: _Asked, query: dict[str, Any]) -> dict[str, Any]:
         "value": found.value,
         "formula": asked.formula,
         "expanded": text(asked.bound.node),
-        "version": asked.version,
+        "version": asked.item.version if asked.item else None,
         "inputs": [
             {
                 "series": one.text,

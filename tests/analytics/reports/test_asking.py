@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from apps.accounts.models import User
 from apps.analytics import keeping
 from apps.analytics.kept import kept_until
 from apps.analytics.models import AnalyticsItem, ItemDay
 from apps.analytics.reports.asking import HouseAsk
 from apps.analytics.reports.courses import Course
 from apps.houses.models import House
-from apps.readings import working
+from apps.readings import sealing, working
 from tests.analytics.reports.conftest import DAY, MIDNIGHT, NOON
 from tests.devices.test_chart import HOUR, feed, ms
+from tests.people import AsUser
 
 LATER = NOON + timedelta(days=10)
 START = MIDNIGHT - 2 * DAY
@@ -108,3 +110,20 @@ def test_an_item_whose_formula_means_nothing_any_more_counts_as_none(load: Analy
 
 def test_the_peak_of_a_time_without_readings_is_unknown(load: AnalyticsItem) -> None:
     assert by_both(load).peak("load", start=START - DAY, end=START - HOUR) is None
+
+
+def test_days_whose_readings_are_sealed_answer_from_what_is_kept(
+    load: AnalyticsItem, bob: User, as_user: AsUser
+) -> None:
+    meter = load.house.sources.get(name="egauge")
+    assert list(sealing.seal(source=meter, day=NOON.date()))
+    asked = {"item": "load", "start": START, "end": MIDNIGHT, "every": "1d", "aggregate": "integral"}
+
+    answer = as_user(bob).get(f"/api/v1/houses/{load.house.pk}/evaluate/", asked).json()
+
+    assert answer == {
+        "unit": "kWh",
+        "timestamps": [START, START + DAY],
+        "values": [pytest.approx(22), pytest.approx(24)],
+        "coverage": [pytest.approx(22 / 24), 1],
+    }
