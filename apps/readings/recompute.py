@@ -78,7 +78,10 @@ def run_due(namespaces: Collection[str], *, seconds: float, source_id: int | Non
     rows = fetch(_SOURCES, {"namespaces": list(namespaces), "source": source_id})
     done = 0
     for source in dependencies.in_order([number for (number,) in rows]):
-        function = _functions[Source.objects.values_list("namespace", flat=True).get(pk=source)].function
+        namespace = Source.objects.values_list("namespace", flat=True).filter(pk=source).first()
+        if namespace is None:  # deleted meanwhile, and its marks with it
+            continue
+        function = _functions[namespace].function
         for day, recompute in fetch(_DAYS, {"source": source}):
             if time.monotonic() >= until:
                 return done

@@ -72,6 +72,32 @@ def test_a_tiny_run_has_every_row_and_leaves_nothing_behind(tmp_path: Path) -> N
     assert databases() == before
 
 
+ANALYTICS = {
+    ("hourly mean", "PostgreSQL rows"): "ratio <= 0.2",
+    ("hourly mean, stored", "PostgreSQL rows"): "ratio <= 0.2",
+    ("full rollup", "PostgreSQL rows"): "ratio <= 0.125",
+    ("formula, 10 s means", "SQL date_bin"): "ratio <= 0.05",
+    ("formula, as of", "SQL as-of"): "ratio <= 0.05",
+    ("formula, one clock", "decode"): "ratio <= 1.3",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_a_tiny_run_of_analytics_agrees_with_sql_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    before = databases()
+
+    done = bench("analytics", "--days", "1", "--rounds", "1", "--json", str(file), PATH=str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert "VictoriaMetrics is not installed: its rows are left out.\n" in done.stderr
+    rows = json.loads(file.read_text())
+    assert ANALYTICS.items() <= {(one["metric"], one["against"]): one["goal"] for one in rows}.items()
+    assert all(one["value"] > 0 and one["unit"] == "ms" for one in rows)
+    assert databases() == before
+
+
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_a_database_that_somebody_uses_is_not_taken() -> None:

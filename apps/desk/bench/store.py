@@ -6,9 +6,7 @@ database of its own that is dropped afterwards.
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +20,7 @@ from apps.desk.bench import rows, scratch, uploading, victoria
 from apps.desk.bench.data import DAY, Feed, month
 from apps.desk.bench.results import BenchError, Goal, Row, row
 from apps.desk.bench.rows import Database
+from apps.desk.bench.turns import OURS, Act, compared, in_turn
 from apps.desk.bench.uploading import ROWS, VICTORIA
 from apps.desk.bench.victoria import Victoria
 from apps.houses.models import House
@@ -36,8 +35,6 @@ PREPARED = f"{ROWS}, prepared"
 CLOSE = 1e-12  # VictoriaMetrics keeps decimals, not bits
 LATEST_TIMES = 5  # a single one is too short to time alone
 LATEST_TURNS = 20  # for each round: many short turns, so that most of them are disturbed by nobody
-
-Act = Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -183,9 +180,9 @@ def _reads(loaded: Loaded, days: int, rounds: int) -> Iterator[Row]:
     """The last `days` of one series as arrays."""
     sides = _readers(loaded, days)
     _assert_equal({name: act() for name, act in sides.items()})
-    times = _in_turn(sides, rounds)
+    times = in_turn(sides, rounds)
     goals = {ROWS: Goal(1 / 30), VICTORIA: Goal(1 / 10)} if days > 1 else {}
-    yield from _compared(f"read {days} d", times, goals)
+    yield from compared("store", f"read {days} d", times, goals)
 
 
 def _readers(loaded: Loaded, days: int) -> dict[str, Act]:
@@ -199,7 +196,7 @@ def _readers(loaded: Loaded, days: int) -> dict[str, Act]:
         return found.stamps, found.values
 
     sides: dict[str, Act] = {
-        "": ours,
+        OURS: ours,
         ROWS: lambda: rows.read(loaded.database, loaded.numbers[name], start, end),
     }
     if (peer := loaded.peer) is not None:
@@ -208,7 +205,7 @@ def _readers(loaded: Loaded, days: int) -> dict[str, Act]:
 
 
 def _assert_equal(found: dict[str, tuple[Any, Any]]) -> None:
-    stamps, values = found[""]
+    stamps, values = found[OURS]
     for name, (their_stamps, their_values) in found.items():
         same = np.array_equal(stamps, their_stamps) and np.allclose(values, their_values, rtol=CLOSE, atol=0)
         if not same or not len(stamps):
@@ -227,30 +224,12 @@ def _latest(loaded: Loaded, rounds: int) -> Iterator[Row]:
         ):
             raise BenchError(f"{ROWS} and the store do not agree on the newest readings of {source}.")
     sides: dict[str, Act] = {
-        "": lambda: [store.latest(ids) for _ in range(LATEST_TIMES)],
+        OURS: lambda: [store.latest(ids) for _ in range(LATEST_TIMES)],
         ROWS: lambda: [rows.latest(numbers) for _ in range(LATEST_TIMES)],
         PREPARED: lambda: [rows.latest_prepared(numbers) for _ in range(LATEST_TIMES)],
     }
     times = {
         name: [one / LATEST_TIMES for one in own]
-        for name, own in _in_turn(sides, rounds * LATEST_TURNS).items()
+        for name, own in in_turn(sides, rounds * LATEST_TURNS).items()
     }
-    yield from _compared(f"latest of {len(numbers)}", times, {ROWS: Goal(1 / 3)})
-
-
-def _in_turn(sides: dict[str, Act], rounds: int) -> dict[str, list[float]]:
-    """Seconds that each side took, in each round."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, act in sides.items():
-            started = time.perf_counter()
-            act()
-            times[name].append(time.perf_counter() - started)
-    return times
-
-
-def _compared(metric: str, times: dict[str, list[float]], goals: dict[str, Goal]) -> Iterator[Row]:
-    medians: dict[str, float] = {name: statistics.median(own) * 1000 for name, own in times.items()}
-    ours = medians.pop("")
-    for name, theirs in medians.items():
-        yield row("store", metric, ours, "ms", against=name, theirs=theirs, goal=goals.get(name))
+    yield from compared("store", f"latest of {len(numbers)}", times, {ROWS: Goal(1 / 3)})

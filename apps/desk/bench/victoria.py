@@ -59,6 +59,18 @@ class Victoria:
         values = np.array([value for line in lines for value in line.values], np.float64)
         return stamps, values
 
+    def hourly_means(self, source: str, field: str, start: int, end: int) -> tuple[Stamps, Values]:
+        """Means of the readings of each hour of [start, end) ms, by a range query; stamps are hours' starts.
+
+        Its windows are (start, end] of an hour: readings must not be stamped at full hours.
+        """
+        wanted = f'avg_over_time(reading{{source="{source}",field="{field}"}}[1h])'
+        query = urlencode({"query": wanted, "start": start / 1000 + 3600, "end": end / 1000, "step": "1h"})
+        answer = msgspec.json.decode(self._ask("GET", f"/api/v1/query_range?{query}&nocache=1"))
+        points = answer["data"]["result"][0]["values"]
+        stamps = np.array([round(stamp) for stamp, _ in points], np.int64) * 1000 - 3_600_000
+        return stamps, np.array([float(value) for _, value in points], np.float64)
+
     def size(self) -> int:
         """Bytes of its data, without its index of labels."""
         return sum(path.stat().st_size for path in (self.folder / "data").rglob("*") if path.is_file())

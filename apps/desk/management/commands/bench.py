@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from apps.desk.bench import results, store
-from apps.desk.bench.results import BenchError
+from apps.desk.bench import analytics, results, store
+from apps.desk.bench.results import BenchError, Row
 from config.commands import ExampleCommand
 
-BENCHES = {"store": store.run}
+BENCHES: dict[str, tuple[Any, Callable[..., list[Row]]]] = {
+    "store": (store.Size, store.run),
+    "analytics": (analytics.Size, analytics.run),
+}
 
 
 class Command(ExampleCommand):
@@ -20,24 +25,29 @@ class Command(ExampleCommand):
     example = "bench store --json results.json"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        size = store.Size()
         parser.add_argument("name", nargs="*", help=f"which: {', '.join(BENCHES)} (all)")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
-        parser.add_argument("--days", type=int, default=size.days, help=f"of data ({size.days})")
-        parser.add_argument("--rounds", type=int, default=size.rounds, help=f"of each ({size.rounds})")
-        parser.add_argument("--uploads", type=int, default=size.uploads, help=f"in a round ({size.uploads})")
+        parser.add_argument("--days", type=int, help="of data (store: 30, analytics: 90)")
+        parser.add_argument("--rounds", type=int, help="of each (store: 7, analytics: 3)")
+        parser.add_argument("--uploads", type=int, help="in a round of the store (300)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = options["name"] or list(BENCHES)
         if unknown := sorted(set(names) - BENCHES.keys()):
             raise CommandError(f"There is no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}.")
-        size = store.Size(**{name: options[name] for name in ("days", "rounds", "uploads")})
-        if min(size.days, size.rounds, size.uploads) < 1:
+        given = {name: options[name] for name in ("days", "rounds", "uploads") if options[name] is not None}
+        if any(number < 1 for number in given.values()):
             raise CommandError("Days, rounds and uploads are at least 1.")
         try:
-            rows = [row for name in names for row in BENCHES[name](size, now=timezone.now())]
+            rows = [row for name in names for row in _run(name, given)]
         except BenchError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(results.table(rows))
         if options["json"]:
             results.write(options["json"], rows)
+
+
+def _run(name: str, given: dict[str, int]) -> list[Row]:
+    size, run = BENCHES[name]
+    own = {field.name: given[field.name] for field in fields(size) if field.name in given}
+    return run(size(**own), now=timezone.now())
