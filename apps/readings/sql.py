@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
@@ -63,20 +63,22 @@ def run(query: str, params: dict[str, Any]) -> int:
 
 def run_many(query: str, rows: Sequence[dict[str, Any]]) -> None:
     """Run one statement for each of `rows`, without waiting for one before sending the next."""
-    connection.ensure_connection()
-    cursor = _BinaryCursor(connection.connection)
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    cursor = _BinaryCursor(database.connection)
     cursor.adapters.register_dumper(PackedFloats, _FloatsDumper)
     cursor.adapters.register_dumper(PackedIntegers, _IntegersDumper)
-    with connection.wrap_database_errors:
+    with database.wrap_database_errors:
         cursor.executemany(query, rows)
 
 
 def _run(query: str, params: dict[str, Any]) -> _BinaryCursor:
     """On Django's connection: its transactions, its errors and its query log, without its cursors' layers."""
-    connection.ensure_connection()
-    cursor = _BinaryCursor(connection.connection)
-    if connection.queries_logged:
-        connection.make_debug_cursor(cast(Any, cursor)).execute(query, params)
+    database = connections[DEFAULT_DB_ALIAS]  # once: each look through `django.db.connection` takes its time
+    database.ensure_connection()
+    cursor = _BinaryCursor(database.connection)
+    if database.queries_logged:
+        database.make_debug_cursor(cast(Any, cursor)).execute(query, params)
         return cursor
-    with connection.wrap_database_errors:
+    with database.wrap_database_errors:
         return cursor.execute(query, params)
