@@ -27,14 +27,14 @@ VERBS = {"view": "see", "add": "add", "change": "change", "delete": "delete"}
 PLACES_OF_ACTIONS = ("actions_list", "actions_detail", "actions_row")
 
 
-def compare(name: str, table: str) -> None:
+def compare(name: str, table: str, page: Path = PAGE) -> None:
     """The table of that name in the page must be `table`."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    text = PAGE.read_text()
+    text = page.read_text()
     assert begin in text
     written = text.split(begin)[1].split(end)[0].strip()
     if os.environ.get("WATTDESK_WRITE_DOCS") == "1":
-        PAGE.write_text(text.replace(f"{begin}{written}\n" if written else begin, f"{begin}{table}\n"))
+        page.write_text(text.replace(f"{begin}{written}\n" if written else begin, f"{begin}{table}\n"))
         return
     assert written == table, "Run this test with WATTDESK_WRITE_DOCS=1 and look at what changed."
 
