@@ -16,7 +16,7 @@ from apps.devices.roles import RoleField, role_fields
 from apps.houses.models import House
 from apps.houses.panels import LiveData, Panel
 from apps.readings import calendar, store
-from apps.readings.models import Tail
+from apps.readings.models import Namespace, Tail
 from apps.readings.sql import fetch
 
 
@@ -24,9 +24,14 @@ def _newest(fields: Sequence[RoleField]) -> Newest:
     return store.latest({field.source_id for field in fields})
 
 
-def panel_context(house: House, user: User, now: datetime) -> dict[str, Any]:
-    """What the page shows before its first refresh: the cards; the chart comes with the refresh."""
+def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | None:
+    """What the page shows before its first refresh: the cards; the chart comes with the refresh.
+
+    None, no panel, where other sources than devices measure the house.
+    """
     fields = role_fields(house)
+    if not fields and house.sources.exclude(namespace=Namespace.DEVICE).exists():
+        return None
     shown = cards.of(fields, _newest(fields), now=_ms(now))
     may_add = user.has_perm("devices.add_device")
     return {

@@ -543,3 +543,11 @@ def test_a_compressed_answer_is_told_unchanged_as_well(
 
 def test_a_house_without_devices_refreshes_too(bob: User, house_a: House, as_user: AsUser) -> None:
     assert as_user(bob).get(live(house_a)).json()["cards"] == []
+
+
+def test_a_house_that_meters_measure_is_not_asked_for_devices(
+    house_a: House, alice: User, as_user: AsUser
+) -> None:
+    Source.objects.create(house=house_a, namespace="meter", name="utility")
+
+    assert "No power to show yet" not in as_user(alice).get(f"/houses/{house_a.pk}/").text
