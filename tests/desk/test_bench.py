@@ -43,7 +43,7 @@ def bench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         env={**os.environ, "WATTDESK_BOOTSTRAP": "off", **this_database(), **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=550,
     )
 
 
@@ -99,6 +99,21 @@ def test_a_tiny_run_of_analytics_agrees_with_sql_and_leaves_nothing_behind(tmp_p
 
 
 @pytest.mark.slow
+def test_loggers_lose_nothing_while_worker_and_postgresql_are_killed(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+
+    done = bench("acquisuite", "--loggers", "10", "--pace", "5", "--json", str(file))
+
+    assert done.returncode == 0, done.stderr
+    rows = {(one["metric"], one["against"]): one for one in json.loads(file.read_text())}
+    for metric in ("rows lost", "rows that nobody sent", "files kept twice", "derived days missing"):
+        assert rows[metric, None]["value"] == 0, metric
+    assert rows["upload to derived value, p95", None]["goal"] == "value <= 60"
+    assert rows["both, CPU", "bare WSGI"]["goal"] == "ratio <= 4"
+    assert rows["files sent again", None]["value"] >= 0
+
+
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_database_that_somebody_uses_is_not_taken() -> None:
     name = f"{connection.settings_dict['NAME']}_bench"
@@ -132,7 +147,12 @@ def test_a_peer_that_is_absent_is_left_out_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["stor"], "no bench 'stor'; there are: store"), (["store", "--days", "0"], "at least 1")],
+    [
+        (["stor"], "no bench 'stor'; there are: store, analytics, acquisuite"),
+        (["store", "--days", "0"], "at least 1"),
+        (["acquisuite", "--loggers", "3"], "name more loggers"),
+        (["acquisuite", "--pace", "0"], "at least 1"),
+    ],
 )
 def test_bad_arguments_are_a_sentence(arguments: list[str], words: str) -> None:
     with pytest.raises(CommandError, match=words):

@@ -103,6 +103,17 @@ def serving(argv: Sequence[str], port: int, *, environment: Mapping[str, str], p
             process.terminate()
 
 
+def post(server: Server, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Post a body over a connection of its own; status and answer. Raises OSError."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        return _request(connection, "POST", path, body, headers)
+    except http.client.HTTPException as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        connection.close()
+
+
 def cpu_seconds(pids: Iterable[int]) -> float:
     """User and system time of these processes and their living descendants. Linux only."""
     return sum(_ticks(pid) for root in pids for pid in _family(root)) * TICK_S

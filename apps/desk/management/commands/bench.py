@@ -10,14 +10,16 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from apps.desk.bench import analytics, results, store
+from apps.desk.bench import acquisuite, analytics, results, store
 from apps.desk.bench.results import BenchError, Row
 from config.commands import ExampleCommand
 
 BENCHES: dict[str, tuple[Any, Callable[..., list[Row]]]] = {
     "store": (store.Size, store.run),
     "analytics": (analytics.Size, analytics.run),
+    "acquisuite": (acquisuite.Size, acquisuite.run),
 }
+SIZES = ("days", "rounds", "uploads", "loggers", "devices", "pace")
 
 
 class Command(ExampleCommand):
@@ -30,14 +32,17 @@ class Command(ExampleCommand):
         parser.add_argument("--days", type=int, help="of data (store: 30, analytics: 90)")
         parser.add_argument("--rounds", type=int, help="of each (store: 7, analytics: 3)")
         parser.add_argument("--uploads", type=int, help="in a round of the store (300)")
+        parser.add_argument("--loggers", type=int, help="that upload a day (acquisuite: 200)")
+        parser.add_argument("--devices", type=int, help="of each logger (acquisuite: 10)")
+        parser.add_argument("--pace", type=int, help="files that loggers upload in a second (acquisuite: 2)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = options["name"] or list(BENCHES)
         if unknown := sorted(set(names) - BENCHES.keys()):
             raise CommandError(f"There is no bench {unknown[0]!r}; there are: {', '.join(BENCHES)}.")
-        given = {name: options[name] for name in ("days", "rounds", "uploads") if options[name] is not None}
+        given = {name: options[name] for name in SIZES if options[name] is not None}
         if any(number < 1 for number in given.values()):
-            raise CommandError("Days, rounds and uploads are at least 1.")
+            raise CommandError("Sizes, such as days and loggers, are at least 1.")
         try:
             rows = [row for name in names for row in _run(name, given)]
         except BenchError as error:
