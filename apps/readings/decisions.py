@@ -88,8 +88,7 @@ def _refuse_sealed(series: Series, stamp: int) -> None:
 
 
 def _touch(series: Series, stamp: int) -> None:
-    day = stamp // DAY
-    marks.rollups_of(series.source_id, day, day, marks.Reason.DECISION)
+    marks.decided(series.source_id, stamp // DAY)
 
 
 def _end(decision: CounterDecision, by: User | None, at: datetime) -> None:

@@ -95,7 +95,7 @@ WHERE held.source_id = %(source)s::bigint AND held.day BETWEEN %(first)s::int AN
 _HAS_INPUTS = "EXISTS (SELECT FROM readings_dependency WHERE source_id = %(source)s::bigint)"
 
 _CHANGED = _MARK.format(days=_OWN + _DEPENDENT)
-_INPUTS_GONE = _MARK.format(days=_DEPENDENT)
+_DEPENDENTS = _MARK.format(days=_DEPENDENT)
 _RANGE = _MARK.format(days=_HELD.format(inputs=_HAS_INPUTS) + _REACHED)
 _ROLL = _MARK.format(days=_HELD.format(inputs="false"))
 _INPUT_SETTINGS = _MARK.format(days=_DEPENDENT_ON_HELD)
@@ -119,7 +119,13 @@ def neighbours(source_id: int, days: Collection[int]) -> None:
 def inputs_gone(source_id: int, days: Collection[int]) -> None:
     """Note that a source that is being deleted no longer has these days."""
     if days:
-        run(_INPUTS_GONE, {"source": source_id, "changed": sorted(days), "input": Reason.DELETED})
+        run(_DEPENDENTS, {"source": source_id, "changed": sorted(days), "input": Reason.DELETED})
+
+
+def decided(source_id: int, day: int) -> None:
+    """Note that an operator said something else of a day's readings: rollups and derived days follow."""
+    rollups_of(source_id, day, day, Reason.DECISION)
+    run(_DEPENDENTS, {"source": source_id, "changed": [day], "input": Reason.DECISION})
 
 
 def whole_range(source_id: int, first_day: int, last_day: int, reason: str) -> int:

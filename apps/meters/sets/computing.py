@@ -11,12 +11,13 @@ from apps.meters.physics.derivation import Derived, derive
 from apps.meters.physics.energy import LONGEST_BRIDGE_MS
 from apps.meters.physics.grid import edges
 from apps.meters.sets.definition import Definition, define
+from apps.meters.sets.fields import specs
 from apps.meters.sets.models import DerivedDay, DerivedMeter
 from apps.readings import locks, recompute, store, working
 from apps.readings.dependencies import Reach
-from apps.readings.models import Invalidation, Namespace
+from apps.readings.models import Invalidation, Namespace, Series
 from apps.readings.samples import DAY, Samples
-from apps.readings.series import series_ids
+from apps.readings.series import declare, series_ids
 
 REACH = Reach(1, 1)
 """A day reads the day before it, for gaps that end on it, and the next, for the reading after its end."""
@@ -33,16 +34,28 @@ def compute_day(source_id: int, day: int) -> bool:
     The lock comes first: what is read is as new as anything that another worker could have read.
     """
     locks.hold(source_id)
-    current = DerivedMeter.objects.filter(pk=source_id, retired_at=None).select_related("meter_set").first()
+    current = (
+        DerivedMeter.objects.filter(pk=source_id, retired_at=None)
+        .select_related("meter_set", "meter__source")
+        .first()
+    )
     if current is None:
         return False
     definition = define(current.meter_set)
+    _follow_grid(current, definition)
     # A set that lost a meter to its deletion is no balance any more.
     fields = {} if definition.lacking else look(definition, start=day * DAY, end=(day + 1) * DAY).fields
     numbers = series_ids(source_id, fields)
     contents = {numbers[name]: samples for name, samples in fields.items() if len(samples)}
     _note(DerivedDay(source_id=source_id, day=day, version=current.meter_set.version), definition, fields)
     return store.replace_day(source_id=source_id, day=day, samples=contents)
+
+
+def _follow_grid(current: DerivedMeter, definition: Definition) -> None:
+    """Let the series say how far apart their values are, should a meter be read at another pace by now."""
+    known = Series.objects.filter(source=current.pk, field="power").values_list("cadence", flat=True).first()
+    if known != definition.step / 1000:
+        declare(source=current.meter.source, fields=specs(definition))
 
 
 def look(definition: Definition, *, start: int, end: int) -> Derived:

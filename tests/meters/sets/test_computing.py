@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 
+from apps.accounts.models import User
 from apps.houses.models import House
 from apps.meters.models import DerivedDay, Meter, MeterSet
 from apps.meters.sets.mutations import Spec, declare_set
-from apps.readings import deletion, store
+from apps.readings import decisions, deletion, store
+from apps.readings.counters import Decision
 from apps.readings.models import Invalidation, Source
 from apps.readings.quality import Quality
 from apps.readings.samples import DAY
@@ -273,3 +275,37 @@ def test_a_field_of_a_device_may_be_a_member(house_a: House, load: Meter) -> Non
     put(load.source, quarters(0, 97), power=100.0)
     run()
     assert held(derived_of(meter_set), "power", DAY0).values == pytest.approx([20] * 95)
+
+
+def test_a_logger_that_reads_more_often_makes_a_finer_grid(two: MeterSet, solar: Meter, load: Meter) -> None:
+    fill(solar, load)
+    run()
+    for meter in (solar, load):
+        specs_of = [
+            FieldSpec(one.field, one.quantity, one.unit, one.kind, 300) for one in meter.source.series.all()
+        ]
+        declare(source=meter.source, fields=specs_of)
+    assert {day for name, day in due()} >= {0, 1}
+    run()
+    derived = derived_of(two)
+    assert derived.series.get(field="power").cadence == 300
+    # Quarters of an hour are more than two intervals of five minutes now: bridged, and as much energy.
+    power, lengths = held(derived, "power", DAY0), held(derived, "_length", DAY0)
+    assert np.dot(power.values, lengths.values) / HOUR == pytest.approx(20 * 24, rel=0.02)
+
+
+def test_what_an_operator_decides_on_a_register_reaches_the_derived_meter(
+    two: MeterSet, solar: Meter, load: Meter, alice: User
+) -> None:
+    put(load.source, quarters(0, 97), energy=register(100.0))
+    stamps = quarters(0, 97)
+    replaced = int(stamps[40])
+    put(solar.source, stamps, energy=lambda own: register(80.0)(own) - np.where(own >= replaced, 700.0, 0.0))
+    run()
+    derived = derived_of(two)
+    assert replaced not in held(derived, "power", DAY0).stamps
+    energy = solar.source.series.get(field="energy")
+    decisions.decide(series=energy, stamp=replaced, kind=Decision.ACCEPT, by=alice, at=NOW)
+    assert ("derived_utility", 0) in due()
+    run()
+    assert replaced in held(derived, "power", DAY0).stamps
