@@ -140,7 +140,9 @@ class MeterSetAdmin(ScopedHistoryAdmin):
             "form": form,
             "rows": rows,
             "may_change": self.has_change_permission(request, meter_set),
-            "state": panes.state_of(meter_set) if meter_set else None,
+            "state": panes.state_of(meter_set, round(timezone.now().timestamp() * 1000))
+            if meter_set
+            else None,
             "actions": self.get_actions_detail(request, meter_set.pk) if meter_set else [],
             "object_id": meter_set.pk if meter_set else None,
         }

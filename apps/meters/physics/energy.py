@@ -91,15 +91,6 @@ def combine(courses: Sequence[Course], coefficients: Sequence[float], edges: Sta
     return found.at(_in_order(ends, np.isfinite(energies)))
 
 
-def synthetic_register(energies: Values, *, anchor: float) -> Values:
-    """A register that shows `anchor` (kWh) before the first of `energies`: their running sum.
-
-    It is shown, never stored or subtracted: another anchor changes no energy. NaN adds nothing.
-    """
-    total: Values = anchor + np.cumsum(np.nan_to_num(energies))
-    return total
-
-
 def _in_order(stamps: Stamps, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
     places = np.flatnonzero(chosen)
     return places[np.argsort(stamps[places], kind="stable")]

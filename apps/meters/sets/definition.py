@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from apps.meters.physics.balance import Role, Target, coefficient
+from apps.meters.physics.balance import Role, Target
 from apps.meters.physics.derivation import COLUMNS, REGISTERS, Input, Recipe, Rule
 from apps.meters.physics.grid import MINUTE_MS, Rhythm, step_of
 from apps.meters.physics.power import PfConvention
@@ -151,11 +151,6 @@ def define(meter_set: MeterSet, members: Sequence[SetMember] | None = None) -> D
     intervals = [part.rhythm.interval for part in parts]
     step = step_of(intervals, forced) if parts else MINUTE_MS
     return Definition(recipe, parts, step, lacking(meter_set.topology, roles))
-
-
-def weight(part: Part, recipe: Recipe) -> int:
-    """Whether the part is added or subtracted."""
-    return coefficient(part.rule.role, recipe.target)
 
 
 def until(member: SetMember, members: Iterable[SetMember]) -> int | None:

@@ -24,7 +24,7 @@ from apps.meters.physics.summary import Summary, energy, field_of, summarise
 from apps.meters.sets.computing import look
 from apps.meters.sets.definition import Definition, define
 from apps.meters.uploads import rhythm_of
-from apps.readings import calendar, store
+from apps.readings import bins, calendar, store
 from apps.readings.models import Namespace, Series, Source
 from apps.readings.quality import Quality
 from apps.readings.samples import DAY, EMPTY, Samples
@@ -120,7 +120,7 @@ def standing(meter_set: MeterSet, *, now: datetime) -> Standing | None:
         states=_states(today, waits, begin, stamp, definition.recipe.coverage),
         marks=_marks(fields.get("_quality", EMPTY).between(begin, end)),
         inputs=_lineage(definition, today, waits, begin),
-        register=_register(meter_set, meter.source),
+        register=_register(meter_set, meter.source, stamp),
         derived=today,
     )
 
@@ -282,14 +282,37 @@ def _ways(one: Aligned, today: Derived, begin: int) -> str:
     return ", ".join(WAYS[Way(way)] for way, _ in counts.most_common())
 
 
-def _register(meter_set: MeterSet, source: Source) -> float | None:
-    """What the derived register shows now, from its anchor on; None where nobody set one."""
-    if meter_set.anchor_at is None:
+def _register(meter_set: MeterSet, source: Source, now: int) -> float | None:
+    """What the derived register shows now, from its anchor on; None where nobody set one.
+
+    It is shown, never stored or subtracted: another anchor changes no energy.
+    """
+    begin = meter_set.anchor_at
+    if begin is None:
         return None
-    series = dict(
-        Series.objects.filter(source=source, field__in=["power", "_length"]).values_list("field", "pk")
-    )
-    if len(series) < 2:
+    power = Series.objects.filter(source=source, field="power").first()
+    if power is None or begin >= now:
         return meter_set.anchor_kwh
-    found = store.read(list(series.values()), start=meter_set.anchor_at + 1, end=2**53)
-    return meter_set.anchor_kwh + (energy(found[series["power"]], found[series["_length"]]) or 0.0)
+    zone = meter_set.house.time_zone
+    midnight = calendar.day_bounds(zone, calendar.local_date(zone, begin))[1]
+    return (
+        meter_set.anchor_kwh + _first_hours(power, begin, midnight) + _days_since(power, zone, midnight, now)
+    )
+
+
+def _first_hours(power: Series, begin: int, end: int) -> float:
+    """kWh of what ended after the anchor within its day."""
+    length = Series.objects.filter(source=power.source_id, field="_length").first()
+    if length is None:
+        return 0.0
+    found = store.read([power.pk, length.pk], start=begin + 1, end=end + 1)
+    return energy(found[power.pk], found[length.pk]) or 0.0
+
+
+def _days_since(power: Series, zone: str, midnight: int, now: int) -> float:
+    """kWh of the days after it, from their rollups."""
+    if midnight >= now:
+        return 0.0
+    found = bins.binned([power], zone=zone, every="1d", start=midnight, end=now + 1, names=("integral",))
+    integral = found[power.pk].integral
+    return 0.0 if integral is None else float(np.nansum(integral))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from apps.meters.physics.energy import LONGEST_BRIDGE_MS, combine, course, difference, synthetic_register
+from apps.meters.physics.energy import LONGEST_BRIDGE_MS, combine, course, difference
 from apps.meters.physics.grid import Totals
 from tests.meters.physics.meters import BASE, HOUR, QUARTER, every, floats
 
@@ -90,10 +90,6 @@ def test_import_less_export_is_known_where_both_are():
     assert both.values[:2].tolist() == [10, 19]
     assert np.isnan(both.values[2])
     assert both.runs.tolist() == [0, 0, 0, 1, 2]
-
-
-def test_a_synthetic_register_runs_on_from_its_anchor():
-    assert synthetic_register(floats(1, NAN, 2), anchor=500).tolist() == [501, 501, 503]
 
 
 @pytest.mark.parametrize("coefficients", [[1, 1], [1, -1]])

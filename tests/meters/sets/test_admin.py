@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -16,7 +17,8 @@ from apps.accounts.roles import Role
 from apps.houses.models import House
 from apps.meters.models import Meter, MeterSet
 from apps.meters.sets.forms import guess
-from tests.meters.sets.conftest import fill, make_meter
+from apps.meters.sets.panes import state_of
+from tests.meters.sets.conftest import T0, fill, make_meter, put
 from tests.people import AsUser, person
 
 pytestmark = pytest.mark.django_db
@@ -188,3 +190,21 @@ def test_a_name_suggests_what_a_meter_measures_where_that_is_clear(name: str, ro
 
 def test_the_history_is_there(operator: Client, two: MeterSet) -> None:
     assert operator.get(reverse("admin:meters_meterset_history", args=[two.pk])).status_code == 200
+
+
+def test_clocks_that_do_not_go_together_are_told(two: MeterSet, solar: Meter, load: Meter) -> None:
+    stamps = T0 + 60_000 * np.arange(0, 600, dtype=np.int64)
+    put(solar.source, stamps, power=clouds)
+    put(load.source, stamps, power=lambda own: 100 - clouds(own - 90_000))
+    (words,) = state_of(two, int(stamps[-1])).clocks
+    assert words.startswith("main is about ")
+    assert words.endswith(" s ahead of roof")
+    assert state_of(two, int(stamps[0])).clocks == []
+
+
+def clouds(stamps: np.ndarray) -> np.ndarray:
+    """kW under clouds that come and go at random instants."""
+    rng = np.random.default_rng(3)
+    changes = np.sort(rng.uniform(T0, T0 + 600 * 60_000, 200))
+    levels: np.ndarray = rng.uniform(10, 80, 201)[np.searchsorted(changes, stamps)]
+    return levels

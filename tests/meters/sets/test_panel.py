@@ -154,6 +154,16 @@ def test_the_derived_register_runs_on_from_its_anchor(
     assert shown(two.house, bob)["standing"].register == pytest.approx(5000 + 12 * 20)
 
 
+def test_another_anchor_is_no_other_energy(two: MeterSet, solar: Meter, load: Meter, bob: User) -> None:
+    day_of(solar, load)
+    anchor = T0 - 20 * HOUR  # on the day before: rest of that day by its intervals, today by its rollups
+    members = specs(solar, load)
+    declare_set(house=two.house, topology="no_utility", members=members, anchor_at=anchor, now=NOW)
+    assert shown(two.house, bob)["standing"].register == pytest.approx(32 * 20)
+    two.refresh_from_db()
+    assert two.version == 1
+
+
 def test_before_anything_came_the_panel_says_so(two: MeterSet, bob: User, as_user: AsUser) -> None:
     context = shown(two.house, bob)
     assert context["newest"] is None
