@@ -157,7 +157,7 @@ def _fresh(source: _Source, start: int, end: int, *, hourly: bool) -> Iterator[d
     """What is not rolled up yet of [start, end), as it will be stored, in place of the rows there."""
     calendar_ = _calendar(source)
     for first, last in _runs(source.dirty, start // DAY_MS, (end - 1) // DAY_MS):
-        found = _load(source, first - 1, last + 1)
+        found = _informed(source, first - 1, last + 1)
         begin, until = _shaped(found, first, last)
         begin, until = max(begin, start, source.sealed or 0), min(until, end)
         if begin >= until:
@@ -260,21 +260,34 @@ def _part(source: _Source, edges: Stamps) -> dict[int, Columns]:
     first, last = int(edges[0]) // DAY_MS, int(edges[-1] - 1) // DAY_MS
     dirty = set(source.dirty)
     # Days beside that are not rolled up have no border yet that could stand for them.
-    found = _load(source, first - (first - 1 in dirty), last + (last + 1 in dirty))
-    below = max((day for day in dirty if first - FAR <= day < found.first_day), default=None)
-    above = min((day for day in dirty if found.last_day < day <= last + FAR), default=None)
-    low = below if below is not None and _unknown(found.series, found.before, below, -1) else found.first_day
-    high = above if above is not None and _unknown(found.series, found.after, above, 1) else found.last_day
-    if (low, high) != (found.first_day, found.last_day):
-        found = _load(source, low, high)
+    found = _informed(source, first - (first - 1 in dirty), last + (last + 1 in dirty))
     return {number: rollups.columns(found.stream(number), edges) for number in found.series}
 
 
+def _informed(source: _Source, first_day: int, last_day: int) -> Window:
+    """The window, made wide enough that what is not rolled up yet of the days around it is known as well."""
+    found = _load(source, first_day, last_day)
+    low = min((day for day in source.dirty if first_day - FAR <= day < first_day), default=first_day)
+    high = max((day for day in source.dirty if last_day < day <= last_day + FAR), default=last_day)
+    if low == first_day or not _unknown(found.series, found.before, first_day, source.dirty, -1):
+        low = first_day
+    if high == last_day or not _unknown(found.series, found.after, last_day, source.dirty, 1):
+        high = last_day
+    return found if (low, high) == (first_day, last_day) else _load(source, low, high)
+
+
 def _unknown(
-    series: Collection[int], known: Mapping[int, tuple[int, Border]], day: int, direction: int
+    series: Collection[int],
+    known: Mapping[int, tuple[int, Border]],
+    end: int,
+    dirty: Sequence[int],
+    direction: int,
 ) -> bool:
-    """Whether `day` lies nearer than the nearest day that is known of some series."""
-    return any(number not in known or direction * (known[number][0] - day) > 0 for number in series)
+    """Whether a day not rolled up lies beyond `end`, nearer than the nearest known of some series."""
+    nearest = min((direction * day for day in dirty if direction * (day - end) > 0), default=None)
+    return nearest is not None and any(
+        number not in known or direction * known[number][0] > nearest for number in series
+    )
 
 
 def _load(source: _Source, first_day: int, last_day: int) -> Window:

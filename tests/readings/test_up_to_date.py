@@ -136,6 +136,14 @@ def test_a_gap_that_ended_just_now_is_told_at_once(house_a: House) -> None:
         assert found.quality.tolist() == [1] * len(found)
 
 
+@pytest.mark.parametrize("every", ["1h", "15m", "1d"])
+def test_a_gap_is_told_before_either_end_of_it_is_rolled_up(house_a: House, every: str) -> None:
+    source = make(house_a, "UTC")
+    put(source, "E", {T0: 100.0, T0 + 13 * store.DAY: 113.0})
+    found = asked(source, every, T0 + 5 * store.DAY, T0 + 6 * store.DAY)["E"]
+    assert np.nansum(found.increase) == pytest.approx(1)
+
+
 def test_another_calendar_than_the_houses_is_answered_from_the_readings(filled: Source) -> None:
     one = series_of(filled, "P")
     found = bins.binned([one], zone="Asia/Kathmandu", every="1d", start=T0, end=T0 + 3 * store.DAY)[one.pk]
