@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 
 from config.servers import Lease
 from tests import environment
@@ -33,3 +36,12 @@ def own_servers(tmp_path: Path) -> Iterator[Callable[[], Lease]]:
     """A factory of servers that the test may kill: `lease = own_servers(); lease.services().postgres_pid`."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(environment.own_servers(tmp_path / "var"))
+
+
+@pytest.fixture
+def schedules(db: None) -> None:
+    """The scheduled tasks as the migrations made them: tests that commit have emptied the tables by now."""
+    for path in sorted(Path(settings.BASE_DIR).glob("apps/*/migrations/0*.py")):
+        if "PeriodicTask" in path.read_text():
+            app = path.parent.parent.name
+            import_module(f"apps.{app}.migrations.{path.stem}").add(apps, None)

@@ -57,7 +57,7 @@ def own_redis_url(number: int) -> str:
 
     Processes of pytest-xdist share a server; queues and signs of life must not be each other's.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
+    worker = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw-1").removeprefix("gw")) + 1
     return urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{3 * worker % 15 + number}").geturl()
 
 

@@ -89,7 +89,8 @@ class TestNightly:
         retention.set_keep(source=source, days=30, by=None)
         assert retention.retain(now=NOW, seconds=0) == 0
 
-    def test_it_is_scheduled(self, source: Source) -> None:
+    @pytest.mark.usefixtures("schedules")
+    def test_it_is_scheduled(self) -> None:
         nightly = PeriodicTask.objects.get(task=tasks.retain.name)
         assert (nightly.crontab.hour, nightly.enabled) == ("3", True)
         tasks.retain.run()
