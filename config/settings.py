@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 # Of these, requests to the addresses of machines pass the second list alone: see `config.stacks`.
-MACHINE_PATHS = ("/api/v1/edge/",)
+MACHINE_PATHS = ("/api/v1/edge/", "/api/v1/loggers/")
 MACHINE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -68,6 +68,7 @@ def test_an_unknown_address_of_the_edge_api_is_a_404_in_json() -> None:
     [
         (EDGE, True),
         ("/api/v1/edge/config/", True),
+        ("/api/v1/loggers/acquisuite", True),
         ("/api/v1/houses/", False),
         ("/admin/api/v1/edge/", False),
         ("/api/v1/edgeways/", False),
