@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.conf import settings
+from django.db.models.signals import post_migrate
+from pytest_django import DjangoDbBlocker
 
 from config.servers import Lease
 from tests import environment
@@ -38,10 +38,20 @@ def own_servers(tmp_path: Path) -> Iterator[Callable[[], Lease]]:
         yield lambda: stack.enter_context(environment.own_servers(tmp_path / "var"))
 
 
-@pytest.fixture
-def schedules(db: None) -> None:
-    """The scheduled tasks as the migrations made them: tests that commit have emptied the tables by now."""
-    for path in sorted(Path(settings.BASE_DIR).glob("apps/*/migrations/0*.py")):
-        if "PeriodicTask" in path.read_text():
-            app = path.parent.parent.name
-            import_module(f"apps.{app}.migrations.{path.stem}").add(apps, None)
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Keep the rows of data migrations over tests that commit, which empty all tables when they end.
+
+    What Django itself fills again after that is left to it.
+    """
+    own = [model for model in apps.get_models() if model._meta.app_label not in {"auth", "contenttypes"}]
+    with django_db_blocker.unblock():
+        migrated = {model: rows for model in own if (rows := list(model._base_manager.all()))}
+
+    def restore(**_: object) -> None:
+        for model, rows in migrated.items():
+            if not model._base_manager.exists():
+                model._base_manager.bulk_create(rows)
+
+    # Sent once for each app that has models, whenever all tables were emptied.
+    post_migrate.connect(restore, sender=apps.get_app_config("houses"), weak=False)

@@ -43,7 +43,7 @@ def failures(record: type) -> dict[str, int]:
     return {"failures_since_start": 1} if record is AccessAttempt else {}
 
 
-@pytest.mark.usefixtures("schedules")
+@pytest.mark.django_db
 def test_that_happens_nightly() -> None:
     nightly = PeriodicTask.objects.get(task=tasks.retain.name)
     assert (nightly.crontab.hour, nightly.enabled) == ("3", True)

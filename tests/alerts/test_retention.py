@@ -33,7 +33,7 @@ def test_maintenance_windows_go_a_year_after_they_ended(house_a: House) -> None:
     assert Maintenance.objects.get().ends_at == NOON - 364 * DAY
 
 
-@pytest.mark.usefixtures("schedules")
+@pytest.mark.django_db
 def test_that_happens_nightly() -> None:
     nightly = PeriodicTask.objects.get(task=tasks.retain.name)
     assert (nightly.crontab.hour, nightly.enabled) == ("3", True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django_celery_beat.models import PeriodicTask
 
 from apps.alerts import tasks
@@ -16,8 +14,6 @@ from config.celery import app
 
 @pytest.mark.django_db
 def test_alerts_are_evaluated_every_minute() -> None:
-    migration = import_module("apps.alerts.migrations.0002_evaluate_every_minute")
-    migration.add(apps, None)  # again: tests that commit have emptied the tables by now
     scheduled = PeriodicTask.objects.get(task="alerts.evaluate")
     assert scheduled.enabled
     assert scheduled.interval.schedule.run_every == timedelta(minutes=1)

@@ -19,7 +19,7 @@ from tests.people import AsUser
 
 
 @pytest.fixture
-def desk(admin: User, as_user: AsUser, schedules: None) -> Client:
+def desk(admin: User, as_user: AsUser) -> Client:
     return as_user(admin)
 
 

@@ -74,7 +74,7 @@ def test_refusals_go_when_they_have_not_happened_for_90_days(house_a: House) -> 
     assert Refusal.objects.get().code == "too_old"
 
 
-@pytest.mark.usefixtures("schedules")
+@pytest.mark.django_db
 def test_that_happens_nightly() -> None:
     nightly = PeriodicTask.objects.get(task=tasks.retain.name)
     assert (nightly.crontab.hour, nightly.enabled) == ("3", True)

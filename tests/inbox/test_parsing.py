@@ -210,7 +210,6 @@ def test_a_real_worker_parses_what_arrives(queue: str, worker: Callable[..., Wor
 @pytest.mark.django_db(transaction=False)
 def test_the_sweep_runs_every_minute_and_the_broom_nightly() -> None:
     migration = import_module("apps.inbox.migrations.0003_schedules")
-    migration.add(apps, None)  # again: tests that commit have emptied the tables by now
     sweep = PeriodicTask.objects.get(task="inbox.sweep")
     assert sweep.interval.schedule.run_every == timedelta(minutes=1)
     nightly = PeriodicTask.objects.get(task="inbox.retain")

@@ -28,6 +28,6 @@ def test_files_and_sessions_of_long_ago_are_forgotten(
     assert (len(readings()), LoggerDevice.objects.count(), Layout.objects.count()) == (4, 1, 1)
 
 
-@pytest.mark.usefixtures("schedules")
+@pytest.mark.django_db
 def test_it_is_done_each_night() -> None:
     assert PeriodicTask.objects.get(task=tasks.retain.name).crontab.hour == "3"

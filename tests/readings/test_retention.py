@@ -89,7 +89,7 @@ class TestNightly:
         retention.set_keep(source=source, days=30, by=None)
         assert retention.retain(now=NOW, seconds=0) == 0
 
-    @pytest.mark.usefixtures("schedules")
+    @pytest.mark.django_db
     def test_it_is_scheduled(self) -> None:
         nightly = PeriodicTask.objects.get(task=tasks.retain.name)
         assert (nightly.crontab.hour, nightly.enabled) == ("3", True)

@@ -7,11 +7,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
 import redis
-from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -46,8 +44,6 @@ def queued(broker: redis.Redis) -> list[tuple[str, str]]:
 
 @pytest.mark.django_db(transaction=False)
 def test_the_sweep_is_scheduled_every_minute() -> None:
-    migration = import_module("apps.readings.migrations.0003_sweep_every_minute")
-    migration.add(apps, None)  # again: tests that commit have emptied the tables by now
     scheduled = PeriodicTask.objects.get(task="readings.sweep")
     assert scheduled.enabled
     assert scheduled.interval.schedule.run_every == timedelta(minutes=1)
