@@ -5,14 +5,7 @@
   let panel = document.querySelector("[data-meters]");
   if (!panel) return;
 
-  const probe = document.createElement("span");
-  probe.hidden = true;
-  document.body.append(probe);
-  // A custom property as the theme of the moment resolves it.
-  const colour = name => {
-    probe.style.color = `var(--${name})`;
-    return getComputedStyle(probe).color;
-  };
+  const { colour } = plots;
 
   const styled = trace => {
     const { look } = trace.meta;
@@ -28,18 +21,15 @@
   };
 
   const layout = (figure, plot) => {
-    const axis = { gridcolor: colour("line"), zerolinecolor: colour("field"), zerolinewidth: 1, ticks: "", automargin: true };
+    const axis = plots.axis();
     return {
       ...figure.layout,
-      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("muted") },
-      paper_bgcolor: colour("surface"),
-      plot_bgcolor: colour("surface"),
-      margin: { l: 8, r: 6, t: 10, b: 4 },
+      ...plots.frame(),
       dragmode: matchMedia("(pointer: fine)").matches ? "zoom" : false,
       legend: { orientation: "h", y: -0.15 },
-      hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("ink") } },
+      hoverlabel: plots.hoverlabel(),
       xaxis: { ...figure.layout.xaxis, ...axis, ...ticks(figure.layout.xaxis, plot), showgrid: false, unifiedhovertitle: { text: "" } },
-      yaxis: { ...figure.layout.yaxis, ...axis, nticks: 6, title: { text: "" } },
+      yaxis: { ...figure.layout.yaxis, ...axis, nticks: 6 },
     };
   };
 

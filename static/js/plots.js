@@ -1,6 +1,6 @@
 "use strict";
 
-// What the charts of a house's page share: colours of the theme, and hours that fit side by side.
+// What the charts of a house's pages share: colours of the theme, and hours that fit side by side.
 const plots = (() => {
   const STEPS = [1, 2, 3, 6, 12];
   const LABEL_WIDTH = 56;
@@ -33,7 +33,9 @@ const plots = (() => {
     margin: { l: 8, r: 6, t: 10, b: 4 },
   });
 
+  const hoverlabel = () => ({ bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("ink") } });
+
   const config = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
 
-  return { colour, translucent, ticks, axis, frame, config };
+  return { colour, translucent, ticks, axis, frame, hoverlabel, config };
 })();

@@ -5,19 +5,10 @@
   const plot = document.querySelector("[data-report-chart]");
   const explanation = document.querySelector("[data-explanation]");
   const figure = JSON.parse(document.getElementById("report-figure").textContent);
-  if (!plot) return;
 
   // ---- Chart
 
-  const probe = document.createElement("span");
-  probe.hidden = true;
-  document.body.append(probe);
-  // A custom property as the theme of the moment resolves it.
-  const colour = name => {
-    probe.style.color = `var(--${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const translucent = (text, alpha) => text.replace(/^rgb\((.*)\)$/, `rgba($1, ${alpha})`);
+  const { colour, translucent } = plots;
 
   const number = (value, unit) => {
     if (value === null || value === undefined) return "not measured";
@@ -58,21 +49,18 @@
   };
 
   const layout = () => {
-    const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("muted") };
-    const axis = { gridcolor: colour("line"), zerolinecolor: colour("field"), ticks: "", automargin: true, fixedrange: true };
+    const axis = { ...plots.axis(), fixedrange: true };
     const side = { ...axis, showgrid: false };
     const given = figure.layout;
     return {
       ...given,
-      font,
+      ...plots.frame(),
       dragmode: false,
-      paper_bgcolor: colour("surface"),
-      plot_bgcolor: colour("surface"),
       margin: { l: 8, r: 8, t: 26, b: 4 },
-      hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("ink") }, namelength: 0 },
+      hoverlabel: { ...plots.hoverlabel(), namelength: 0 },
       xaxis: { ...given.xaxis, ...axis, ...ticks(given.xaxis), showgrid: false },
-      yaxis: { ...given.yaxis, ...axis, title: { text: "" } },
-      yaxis2: { ...given.yaxis2, ...side, tickmode: "auto", nticks: 6, title: { text: "" } },
+      yaxis: { ...given.yaxis, ...axis },
+      yaxis2: { ...given.yaxis2, ...side, tickmode: "auto", nticks: 6 },
       annotations: [
         { text: "kWh", xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false },
         ...(given.yaxis2.title ? [{ text: given.yaxis2.title.text, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "bottom", showarrow: false }] : []),

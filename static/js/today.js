@@ -6,14 +6,7 @@
   const rows = new Map([...document.querySelectorAll("[data-flow]")].map(row => [row.dataset.flow, row]));
   let ring = null;
 
-  const probe = document.createElement("span");
-  probe.hidden = true;
-  document.body.append(probe);
-  // A custom property as the theme of the moment resolves it.
-  const colour = name => {
-    probe.style.color = `var(--${name})`;
-    return getComputedStyle(probe).color;
-  };
+  const { colour } = plots;
 
   const fill = ({ item, text, note }) => {
     const row = rows.get(item);
@@ -37,7 +30,7 @@
     const centre = some ? `<b>${total().toFixed(1)}</b><br>kWh in` : "Nothing yet";
     Plotly.react(plot, [trace], {
       font, showlegend: false, paper_bgcolor: colour("surface"), margin: { l: 4, r: 4, t: 4, b: 4 },
-      hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("ink") } },
+      hoverlabel: plots.hoverlabel(),
       annotations: [{ text: centre, showarrow: false, font: { size: 15 } }],
     }, { displayModeBar: false, responsive: true });
   };
