@@ -124,10 +124,7 @@ def _extent(bound: Bound) -> tuple[int, int]:
     """When there is anything at all that the formula reads: [start, end) ms."""
     known = [store.extent(bound.source_ids)] if bound.series else []
     if references(bound.node).events:
-        found = Event.objects.filter(house=bound.house).aggregate(
-            first=Min("timestamp"), last=Max("timestamp")
-        )
-        known.append((found["first"], found["last"] + 1) if found["last"] is not None else (0, 0))
+        known.append(_extent_of_events(bound.house))
     some = [(start, end) for start, end in known if start < end]
     return min((start for start, _ in some), default=0), max((end for _, end in some), default=0)
 

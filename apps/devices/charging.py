@@ -11,7 +11,7 @@ from apps.accounts.models import User
 from apps.devices.models import ChargingSession
 from apps.devices.roles import role_fields, with_role
 from apps.houses.models import House
-from apps.houses.panels import LiveData, Panel
+from apps.houses.panels import LiveData, Panel, patient
 
 MOST = 8
 MWH_PER_KWH = 1_000_000
@@ -64,11 +64,6 @@ def panel_live(house: House, user: User, now: datetime) -> LiveData:
     return LiveData(version=repr(shown), data=lambda: {"sessions": shown})
 
 
-def pulse(house: House, now: datetime) -> object:
-    """Nothing: a session lasts hours, and that one began or ended the page learns within a minute."""
-    return None
-
-
 PANEL = Panel(
-    "charging", "desk/panels/charging.html", order=40, context=panel_context, live=panel_live, pulse=pulse
+    "charging", "desk/panels/charging.html", order=40, context=panel_context, live=panel_live, pulse=patient
 )
