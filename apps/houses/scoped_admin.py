@@ -5,6 +5,7 @@ The model's manager must offer `visible_to(user)`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib.admin import RelatedFieldListFilter
@@ -95,6 +96,25 @@ class ScopedAdmin(ModelAdmin):
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, *args: Any) -> HttpResponse:
         raise Http404  # Django would say that it "doesn't exist. Perhaps it was deleted?" on another page
+
+
+class DetailedAdmin(ScopedAdmin):
+    """An admin whose objects' pages show more than a form. Stands before the other bases."""
+
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        """What the template of the object's page needs besides its form."""
+        return {}
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        shown = self.page_context(request, self.existing(request, object_id))
+        context = {**(extra_context or {}), **shown}
+        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
 
 class ReadOnlyAdmin(ScopedAdmin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
@@ -22,12 +23,12 @@ from apps.analytics import editor, mutations, panes, required
 from apps.analytics.forms import ItemForm, ItemNameForm
 from apps.analytics.models import AnalyticsItem
 from apps.houses.models import House
-from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import DetailedAdmin, ScopedHistoryAdmin, VisibleFilter, leave_dialog
 from apps.jobs.models import Job
 
 
 @admin.register(AnalyticsItem)
-class AnalyticsItemAdmin(ScopedHistoryAdmin):
+class AnalyticsItemAdmin(DetailedAdmin, ScopedHistoryAdmin):
     """Items. The editor asks `editor` for what it shows while one types."""
 
     form = ItemForm
@@ -221,30 +222,16 @@ class AnalyticsItemAdmin(ScopedHistoryAdmin):
         }
         return TemplateResponse(request, "admin/analytics/item/consequences.html", context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        item = self.existing(request, object_id)
-        shown = {
-            **panes.state_context(item, cast(User, request.user), timezone.now()),
-            **panes.connections(item),
+    def page_context(self, request: HttpRequest, obj: AnalyticsItem) -> Mapping[str, Any]:
+        return {
+            **panes.state_context(obj, cast(User, request.user), timezone.now()),
+            **panes.connections(obj),
         }
-        return cast(
-            HttpResponse,
-            super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown}),
-        )
 
     # ---- What can be done with it
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        item: AnalyticsItem = self.existing(request, object_id)
-        unwanted = {f"analytics_analyticsitem_{name}" for name in panes.hidden_actions(item)}
-        offered = super().get_actions_detail(request, object_id)
-        return [action for action in offered if action.action_name not in unwanted]
+    def hidden_actions(self, request: HttpRequest, obj: AnalyticsItem) -> set[str]:
+        return panes.hidden_actions(obj)
 
     @action(
         description="Switch aggregation on",

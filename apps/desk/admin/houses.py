@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -33,7 +34,7 @@ from apps.devices.panes import agent_context
 from apps.houses import credentials, deletion, mutations, transfer
 from apps.houses.csv_admin import CsvAdmin
 from apps.houses.models import EdgeCredential, House, Membership
-from apps.houses.scoped_admin import leave_dialog
+from apps.houses.scoped_admin import DetailedAdmin, leave_dialog
 from apps.houses.switching import SwitchAdmin, switch
 from apps.readings.admin import sealing
 
@@ -82,7 +83,7 @@ class CredentialInline(TabularInline):
 
 
 @admin.register(House)
-class HouseAdmin(SwitchAdmin, CsvAdmin, MembershipsAdmin):
+class HouseAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, MembershipsAdmin):
     """Houses, their credentials and members."""
 
     form = HouseForm
@@ -209,26 +210,18 @@ class HouseAdmin(SwitchAdmin, CsvAdmin, MembershipsAdmin):
         messages.success(request, f"{obj} is added. Give its credential to the agent in the house.")
         return HttpResponseRedirect(_page(obj))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        house: House = self.existing(request, object_id)
+    def page_context(self, request: HttpRequest, obj: House) -> Mapping[str, Any]:
         context = {
-            **(extra_context or {}),
-            **agent_context(house, timezone.now()),
-            "devices": Device.objects.filter(source__house=house).count(),
-            "items": AnalyticsItem.objects.filter(house=house).count(),
-            "lacking": [lack] if (lack := lacks(house)) else [],
-            "being_deleted": deletion.under_way(house),
+            **agent_context(obj, timezone.now()),
+            "devices": Device.objects.filter(source__house=obj).count(),
+            "items": AnalyticsItem.objects.filter(house=obj).count(),
+            "lacking": [lack] if (lack := lacks(obj)) else [],
+            "being_deleted": deletion.under_way(obj),
         }
         if request.method == "GET":
-            bundle = once.take(request, house)
+            bundle = once.take(request, obj)
             context["bundle"] = bundle and json.dumps(bundle.as_dict(), indent=2)
-        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+        return context
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], add: bool = False, **options: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -18,7 +19,7 @@ from apps.devices import panes
 from apps.devices.models import EdgeUnit
 from apps.devices.mutations import synchronize
 from apps.houses.models import House
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import DetailedAdmin, ReadOnlyAdmin, VisibleFilter, leave_dialog
 
 SYNCHRONIZE_DIALOG = {
     "title": "Synchronize configuration",
@@ -29,7 +30,7 @@ SYNCHRONIZE_DIALOG = {
 
 
 @admin.register(EdgeUnit)
-class EdgeUnitAdmin(ReadOnlyAdmin):
+class EdgeUnitAdmin(DetailedAdmin, ReadOnlyAdmin):
     """The agents of houses; the page of one is kept up to date."""
 
     list_display = ["house", "devices", "config_version", "acked_version", "seen", "agent_version", "clock"]
@@ -76,16 +77,8 @@ class EdgeUnitAdmin(ReadOnlyAdmin):
             request, "admin/devices/agent_state.html", {"agent": panes.agent_of(house, timezone.now())}
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        unit = self.existing(request, object_id)
-        context = {**(extra_context or {}), **panes.agent_context(unit.house, timezone.now())}
-        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+    def page_context(self, request: HttpRequest, obj: EdgeUnit) -> Mapping[str, Any]:
+        return panes.agent_context(obj.house, timezone.now())
 
     @action(
         description="Synchronize configuration",

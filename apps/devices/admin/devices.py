@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -25,14 +26,14 @@ from apps.devices.forms import DeviceNameForm, form_for
 from apps.devices.models import Device
 from apps.devices.mutations import delete_device, synchronize, update_device
 from apps.houses.csv_admin import CsvAdmin
-from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import DetailedAdmin, ScopedHistoryAdmin, VisibleFilter, leave_dialog
 from apps.houses.switching import SwitchAdmin, switch
 from apps.readings.times import moment
 from collectors import drivers
 
 
 @admin.register(Device)
-class DeviceAdmin(SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
+class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
     """Devices. Adding one begins with its type, which decides what else is asked."""
 
     list_display = ["title", "house", "name", "type", "state", "newest_reading", "every"]
@@ -162,16 +163,8 @@ class DeviceAdmin(SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
             request, "admin/devices/device/types.html", {**self.admin_site.each_context(request), **context}
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        shown = panes.device_context(self.existing(request, object_id), timezone.now())
-        context = {**(extra_context or {}), **shown}
-        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+    def page_context(self, request: HttpRequest, obj: Device) -> Mapping[str, Any]:
+        return panes.device_context(obj, timezone.now())
 
     def is_enabled(self, obj: Device) -> bool:
         return obj.source.enabled

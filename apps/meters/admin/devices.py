@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -17,7 +18,13 @@ from unfold.decorators import action, display
 
 from apps.accounts.models import User
 from apps.devices.panes import age
-from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import (
+    DetailedAdmin,
+    ReadOnlyAdmin,
+    ScopedHistoryAdmin,
+    VisibleFilter,
+    leave_dialog,
+)
 from apps.meters import answering, health, layouts, metering, samples
 from apps.meters.acquisuite import mapping
 from apps.meters.acquisuite.mapping import Target
@@ -54,7 +61,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(LoggerDevice)
-class LoggerDeviceAdmin(ReadOnlyAdmin, ScopedHistoryAdmin):
+class LoggerDeviceAdmin(DetailedAdmin, ReadOnlyAdmin, ScopedHistoryAdmin):
     """Devices, by logger and address."""
 
     list_display = [
@@ -151,22 +158,13 @@ class LoggerDeviceAdmin(ReadOnlyAdmin, ScopedHistoryAdmin):
         own = path("<path:object_id>/layouts/<int:layout_id>/", view, name="meters_loggerdevice_map")
         return [own, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        device: LoggerDevice = self.existing(request, object_id)
-        context = {
-            **(extra_context or {}),
-            "device": device,
-            "layouts": _shown(device),
-            "assignments": _assignments(device),
+    def page_context(self, request: HttpRequest, obj: LoggerDevice) -> Mapping[str, Any]:
+        return {
+            "device": obj,
+            "layouts": _shown(obj),
+            "assignments": _assignments(obj),
             "may_map": self.has_map_permission(request),
         }
-        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
 
     def map_view(self, request: HttpRequest, object_id: str, layout_id: int) -> HttpResponse:
         """Ask what each column is, and save the answers or tell what is wrong with them."""

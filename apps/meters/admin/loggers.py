@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -17,7 +18,7 @@ from unfold.decorators import action, display
 from apps.accounts import once
 from apps.accounts.models import User
 from apps.devices.panes import since
-from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import DetailedAdmin, ScopedHistoryAdmin, VisibleFilter, leave_dialog
 from apps.houses.switching import SwitchAdmin, switch
 from apps.inbox.models import State
 from apps.meters import health, metering
@@ -41,7 +42,7 @@ def logger_page(logger: Logger) -> str:
 
 
 @admin.register(Logger)
-class LoggerAdmin(SwitchAdmin, ScopedHistoryAdmin):
+class LoggerAdmin(DetailedAdmin, SwitchAdmin, ScopedHistoryAdmin):
     """Loggers, the silent ones first to be found by their state."""
 
     form = LoggerForm
@@ -136,25 +137,17 @@ class LoggerAdmin(SwitchAdmin, ScopedHistoryAdmin):
         messages.success(request, f"{obj} is added. Set its password on the logger.")
         return HttpResponseRedirect(logger_page(obj))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        logger: Logger = self.existing(request, object_id)
+    def page_context(self, request: HttpRequest, obj: Logger) -> Mapping[str, Any]:
         context = {
-            **(extra_context or {}),
-            "logger": logger,
-            "health": _health(logger),
-            "devices": devices_with_states(logger),
-            "sessions": logger.sessions.all()[:MOST_SESSIONS],
+            "logger": obj,
+            "health": _health(obj),
+            "devices": devices_with_states(obj),
+            "sessions": obj.sessions.all()[:MOST_SESSIONS],
         }
         if request.method == "GET":
-            context["password"] = once.take(request, password_place(logger))
+            context["password"] = once.take(request, password_place(obj))
             context["upload_url"] = request.build_absolute_uri(reverse("acquisuite"))
-        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+        return context
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], add: bool = False, **options: Any

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -14,7 +15,7 @@ from unfold.decorators import display
 
 from apps.accounts.models import User
 from apps.devices.panes import age
-from apps.houses.scoped_admin import ScopedHistoryAdmin, VisibleFilter
+from apps.houses.scoped_admin import DetailedAdmin, ScopedHistoryAdmin, VisibleFilter
 from apps.houses.switching import SwitchAdmin, switch
 from apps.meters import metering
 from apps.meters.forms import MeterForm
@@ -25,7 +26,7 @@ from apps.readings.times import moment
 
 
 @admin.register(Meter)
-class MeterAdmin(SwitchAdmin, ScopedHistoryAdmin):
+class MeterAdmin(DetailedAdmin, SwitchAdmin, ScopedHistoryAdmin):
     """Meters, each with the device that it is now."""
 
     form = MeterForm
@@ -115,16 +116,8 @@ class MeterAdmin(SwitchAdmin, ScopedHistoryAdmin):
         obj.source = meter.source
         obj._state.adding = False
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        meter: Meter = self.existing(request, object_id)
-        context = {**(extra_context or {}), "fields": _fields(meter), "assignments": _assignments(meter)}
-        return cast(HttpResponse, super().change_view(request, object_id, form_url, context))
+    def page_context(self, request: HttpRequest, obj: Meter) -> Mapping[str, Any]:
+        return {"fields": _fields(obj), "assignments": _assignments(obj)}
 
     def is_enabled(self, obj: Meter) -> bool:
         return obj.source.enabled
