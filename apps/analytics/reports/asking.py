@@ -8,10 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from apps.analytics import definitions, kept
+from apps.analytics import kept
+from apps.analytics.definitions import Formulas
 from apps.analytics.evaluation import evaluate
-from apps.analytics.formula import FormulaError
-from apps.analytics.inputs import Bound
+from apps.analytics.formula import FormulaError, expand
+from apps.analytics.inputs import Bound, bind
 from apps.analytics.models import AnalyticsItem
 from apps.analytics.reports.courses import Course
 from apps.houses.models import House
@@ -89,6 +90,10 @@ class HouseAsk:
         found = AnalyticsItem.objects.filter(house=self._house).select_related("house", "source")
         return {item.name: item for item in found}
 
+    @cached_property
+    def _formulas(self) -> Formulas:
+        return Formulas({name: item.formula for name, item in self._items.items()})
+
     def _find(self, name: str) -> _Known | None:
         if name not in self._known:
             self._known[name] = self._bind(name)
@@ -98,6 +103,7 @@ class HouseAsk:
         if name not in self._items:
             return None
         try:
-            return _Known(self._items[name], definitions.define(self._items[name]).bound)
+            node = expand(self._formulas[name], self._formulas)
+            return _Known(self._items[name], bind(self._house, node))
         except FormulaError:
             return None
