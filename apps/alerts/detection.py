@@ -13,6 +13,7 @@ from apps.alerts.kinds import Kind, Subject, Verdict
 from apps.alerts.rhythm import Rhythm
 from apps.alerts.stuck import Held
 from apps.devices.models import EdgeUnit, Refusal
+from apps.readings.times import milliseconds
 
 
 @dataclass
@@ -65,11 +66,6 @@ def _says_nothing(one: Watched, now: int) -> bool:
     unknown = Rhythm(heard_at=now if one.newest is None else min(one.newest, now), newest=one.newest)
     known = rhythm.heard(one.rhythm or unknown, one.newest, now)
     return rhythm.is_silent(known, one.newest, one.cadence_ms, now)
-
-
-def milliseconds(moment: datetime) -> int:
-    """An aware time in Unix ms."""
-    return round(moment.timestamp() * 1000)
 
 
 def _offline(unit: EdgeUnit, now: int) -> Verdict:

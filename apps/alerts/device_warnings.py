@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 
 from apps.alerts import warnings
-from apps.alerts.detection import milliseconds
 from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, State
 from apps.alerts.mutations import clear_all
 from apps.alerts.warnings import Report, Spell
 from apps.readings.sql import fetch
+from apps.readings.times import milliseconds
 
 OVERLAP = timedelta(minutes=5)
 """Longer than a transaction takes that stores events: what it stored appears only when it ends."""

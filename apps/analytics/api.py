@@ -30,6 +30,7 @@ from apps.houses.api import visible_house
 from apps.houses.models import House
 from apps.readings import calendar
 from apps.readings.ranges import LAST_MS, RangeQuery, check_bins, choice
+from apps.readings.times import milliseconds
 from apps.readings.units import of_aggregate
 
 
@@ -253,7 +254,7 @@ def _worked_out(asked: _Asked, query: dict[str, Any]) -> Answer:
     wanted: dict[str, Any] = {name: query[name] for name in names if name in query}
     if asked.item is None or "every" not in query:
         return evaluate(asked.bound, **wanted)
-    now = round(timezone.now().timestamp() * 1000)
+    now = milliseconds(timezone.now())
     return kept.binned(asked.item, asked.bound, now=now, **({"aggregate": "mean"} | wanted))
 
 

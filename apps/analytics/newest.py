@@ -17,6 +17,7 @@ from apps.devices.panes import age
 from apps.readings import store
 from apps.readings.models import Namespace, Series
 from apps.readings.names import VALUE
+from apps.readings.times import milliseconds
 
 _Place = tuple[int, str, str]  # house, source, field
 
@@ -94,5 +95,5 @@ def _shown(item: AnalyticsItem, found: Live | None, now: datetime) -> Newest:
     if found is None or found.value is None or not math.isfinite(found.value):
         return Newest()
     number = f"{found.value:.4g}" if abs(found.value) < 10_000 else f"{found.value:,.0f}"
-    since = "" if found.stamp is None else age(round(now.timestamp() * 1000) - found.stamp)
+    since = "" if found.stamp is None else age(milliseconds(now) - found.stamp)
     return Newest(f"{number.replace('-', '−')} {item.unit or found.unit}".strip(), since)

@@ -19,6 +19,7 @@ from apps.devices.chart import local_texts
 from apps.houses.models import House
 from apps.readings import calendar
 from apps.readings.samples import Stamps, Values
+from apps.readings.times import milliseconds
 
 
 class Span(NamedTuple):
@@ -43,7 +44,7 @@ def of(item: AnalyticsItem, span: str, now: datetime) -> dict[str, Any]:
     Raises FormulaError for a formula that cannot be evaluated.
     """
     definition = definitions.define(item)
-    end = round(now.timestamp() * 1000)
+    end = milliseconds(now)
     start = end - round(SPANS[span].back.total_seconds() * 1000)
     if definition.shape is Shape.NUMBER:
         return _words("It is a number that never changes; there is nothing to draw.")

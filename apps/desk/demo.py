@@ -31,6 +31,7 @@ from apps.houses.models import House
 from apps.houses.mutations import add_member, create_house
 from apps.readings import store
 from apps.readings.store import Block, Upload
+from apps.readings.times import milliseconds
 from collectors.simulation.history import History
 from collectors.simulation.world import House as Building
 from collectors.simulation.world import World
@@ -90,7 +91,7 @@ def members() -> list[User]:
 
 def world(house: House) -> World:
     """The simulated world of the demo house: the same at every start."""
-    return World(SEED, _milliseconds(world_start(house)), BUILDING)
+    return World(SEED, milliseconds(world_start(house)), BUILDING)
 
 
 def world_start(house: House) -> datetime:
@@ -160,9 +161,9 @@ def _write_bundle(house: House, url: str) -> None:
 def _fill_history(device: Device, appliance: Appliance, world: World, now: datetime) -> None:
     """Store what the agent would have read since the newest reading, at most two weeks back."""
     newest = max((stamp for stamp, _ in store.latest([device.pk]).get(device.pk, {}).values()), default=0)
-    end, step = _milliseconds(now), appliance.step
-    start = -(-max(_milliseconds(now - HISTORY), newest + step) // step) * step
-    gap = _milliseconds(device.source.house.created_at - timedelta(days=3))
+    end, step = milliseconds(now), appliance.step
+    start = -(-max(milliseconds(now - HISTORY), newest + step) // step) * step
+    gap = milliseconds(device.source.house.created_at - timedelta(days=3))
     days = tqdm(
         list(_days(start, end)), f"History of {appliance.kind}", unit="day", disable=None, leave=False
     )
@@ -187,7 +188,3 @@ def _store(device: Device, history: History, now: datetime) -> None:
     happened = [Happening(device.pk, one.timestamp, one.type, dict(one.data)) for one in history.events]
     events.add(house=device.source.house, happened=happened)
     sessions.renew(happened=happened)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -20,6 +20,7 @@ from apps.accounts.models import User
 from apps.houses.memory import Memory
 from apps.houses.models import House
 from apps.houses.panels import LiveData, panels
+from apps.readings.times import milliseconds
 
 AGE = timedelta(minutes=1)
 SIZE = 256
@@ -48,7 +49,7 @@ class Answer:
         """The JSON: `now` (ms), and the panels' own keys."""
         with self._lock:  # others wait for the chart rather than draw it again
             rest = self._data
-        return b'{"now": %d%b' % (_ms(now), rest)
+        return b'{"now": %d%b' % (milliseconds(now), rest)
 
     @cached_property
     def _data(self) -> bytes:
@@ -65,7 +66,7 @@ class _Kept:
     answer: Answer
 
     def holds(self, pulse: str, now: datetime) -> bool:
-        return pulse == self.pulse and (self.until is None or _ms(now) < self.until)
+        return pulse == self.pulse and (self.until is None or milliseconds(now) < self.until)
 
 
 _memory: Memory[_Kept] = Memory(size=SIZE, age=AGE)
@@ -90,7 +91,3 @@ def of(*, house: House, user: User, now: datetime) -> Answer:
 def forget() -> None:
     """Drop what this process remembers."""
     _memory.clear()
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -18,6 +18,7 @@ from apps.houses.panels import LiveData, Panel
 from apps.readings import calendar, store
 from apps.readings.models import Namespace, Tail
 from apps.readings.sql import fetch
+from apps.readings.times import milliseconds
 
 
 def _newest(fields: Sequence[RoleField]) -> Newest:
@@ -32,10 +33,10 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | N
     fields = role_fields(house)
     if not fields and house.sources.exclude(namespace=Namespace.DEVICE).exists():
         return None
-    shown = cards.of(fields, _newest(fields), now=_ms(now))
+    shown = cards.of(fields, _newest(fields), now=milliseconds(now))
     may_add = user.has_perm("devices.add_device")
     return {
-        "cards": [card.as_json(_ms(now)) for card in shown],
+        "cards": [card.as_json(milliseconds(now)) for card in shown],
         "waiting": all(card.timestamp is None for card in shown),
         "add_device_url": f"{reverse('admin:devices_device_add')}?house={house.pk}" if may_add else None,
     }
@@ -43,22 +44,19 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | N
 
 def panel_live(house: House, user: User, now: datetime) -> LiveData:
     """Cards and chart, anew when something arrived, a card changed its state, or the day or devices did."""
+    at = milliseconds(now)
     fields = role_fields(house)
     newest = _newest(fields)
-    shown = cards.of(fields, newest, now=_ms(now))
-    midnight = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, _ms(now)))[1]
+    shown = cards.of(fields, newest, now=at)
+    midnight = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, at))[1]
     return LiveData(
-        until=min([midnight, *cards.changes(fields, newest, now=_ms(now))]),
+        until=min([midnight, *cards.changes(fields, newest, now=at)]),
         version=repr((_arrived(fields), shown, fields, calendar.start_of_today(house.time_zone, now))),
         data=lambda: {
-            "cards": [card.as_json(_ms(now)) for card in shown],
-            "chart": chart.today(house, fields, now=_ms(now)),
+            "cards": [card.as_json(at) for card in shown],
+            "chart": chart.today(house, fields, now=at),
         },
     )
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def _arrived(fields: Sequence[RoleField]) -> int | None:

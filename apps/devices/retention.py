@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.fields.json import KT
 
 from apps.devices.models import STATE, Event, Refusal
+from apps.readings.times import milliseconds
 
 KEEP_STATES = timedelta(days=365)
 KEEP_REFUSALS = timedelta(days=90)
@@ -16,7 +17,7 @@ _BATCH = 10_000
 
 def retain(*, now: datetime) -> None:
     """Delete states that ended more than a year ago, and refusals that have not happened for 90 days."""
-    while _drop_some(round((now - KEEP_STATES).timestamp() * 1000)):
+    while _drop_some(milliseconds(now - KEEP_STATES)):
         pass
     Refusal.objects.filter(last_at__lt=now - KEEP_REFUSALS).delete()
 

@@ -18,6 +18,7 @@ from apps.houses.models import House
 from apps.houses.panels import LiveData, Panel, patient
 from apps.readings import bins, calendar
 from apps.readings.models import Kind, Namespace, Series, Tail
+from apps.readings.times import milliseconds
 
 VOLTAGE, FREQUENCY = "voltage", "frequency"
 UNITS = {VOLTAGE: "V", FREQUENCY: "Hz"}
@@ -113,7 +114,7 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | N
 
 def panel_live(house: House, user: User, now: datetime) -> LiveData:
     """The chart, anew when something arrived or the day ended."""
-    shown, at = series_of(house), round(now.timestamp() * 1000)
+    shown, at = series_of(house), milliseconds(now)
     sources = {one.source_id for one in shown}
     arrived = Tail.objects.filter(source_id__in=sources).order_by("-id").values_list("id", flat=True).first()
     names = [(one.pk, one.field) for one in shown]

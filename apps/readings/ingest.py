@@ -18,6 +18,7 @@ from apps.readings.models import Source
 from apps.readings.samples import DAY, Stamps, Values
 from apps.readings.series import forget, series_ids
 from apps.readings.sql import array, run
+from apps.readings.times import milliseconds
 
 
 class UnknownSource(LookupError):  # noqa: N818  says what is wrong
@@ -184,7 +185,7 @@ def _store(arrived: Sequence[_Arrived], received_at: datetime) -> None:
             "oldest": array(map(min, stamps)),
             "fields": [encode(batch.newest) for batch in arrived],
             "received_at": received_at,
-            "ahead": round(received_at.timestamp() * 1000) + AHEAD,
+            "ahead": milliseconds(received_at) + AHEAD,
             "tails": array(source_id for source_id, _, _ in tails),
             "days": array(day for _, day, _ in tails),
             "payloads": [payload for _, _, payload in tails],

@@ -16,6 +16,7 @@ from apps.jobs.models import Job
 from apps.readings import calendar, sealing
 from apps.readings.models import Source
 from apps.readings.sealing import Going, UnfinishedError
+from apps.readings.times import milliseconds
 
 logger = logging.getLogger(__name__)
 
@@ -109,4 +110,4 @@ def _retained(source: Source, now: datetime) -> bool:
 
 
 def _today(source: Source, now: datetime) -> date:
-    return calendar.local_date(source.house.time_zone, round(now.timestamp() * 1000))
+    return calendar.local_date(source.house.time_zone, milliseconds(now))

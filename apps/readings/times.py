@@ -1,9 +1,14 @@
-"""Stamps in words, the same in lists, on pages and in messages."""
+"""Stamps of moments, and stamps in words, the same in lists, on pages and in messages."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import overload
+
+
+def milliseconds(moment: datetime) -> int:
+    """An aware time in Unix ms, the stamp of that moment."""
+    return round(moment.timestamp() * 1000)
 
 
 @overload

@@ -16,6 +16,7 @@ from apps.analytics.reports.today import Amount
 from apps.houses.models import House
 from apps.houses.panels import LiveData, Panel, patient
 from apps.readings import calendar
+from apps.readings.times import milliseconds
 
 REFRESH = timedelta(minutes=1)
 """For how long an answer stands: a page asks every five seconds, and a day's energy changes slowly."""
@@ -60,7 +61,7 @@ def _remembered(house: House, now: datetime) -> Mapping[str, Any]:
 
 
 def _amounts(house: House, now: datetime) -> list[Amount]:
-    instant = round(now.timestamp() * 1000)
+    instant = milliseconds(now)
     start, end = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, instant))
     return today.amounts(HouseAsk(house, instant), start=start, end=end, now=instant)
 

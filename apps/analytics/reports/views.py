@@ -21,6 +21,7 @@ from apps.analytics.reports.forms import EVERY_TITLES, ReportForm
 from apps.analytics.reports.periods import Period
 from apps.analytics.reports.report import Report, make
 from apps.houses.models import House
+from apps.readings.times import milliseconds
 
 
 @require_safe
@@ -34,7 +35,7 @@ def report(request: HttpRequest, house_id: int, kind: str) -> HttpResponse:
     house = get_object_or_404(House.objects.visible_to(cast(User, request.user)), pk=house_id)
     if kind not in kinds.KINDS:
         raise Http404
-    now = round(timezone.now().timestamp() * 1000)
+    now = milliseconds(timezone.now())
     form = ReportForm(request.GET, zone=house.time_zone, now=now)
     days = [request.GET.get(name, "") for name in ("first", "last")]
     context = {"house": house, "form": form, "days": days, **_frame(kind)}

@@ -23,6 +23,7 @@ from apps.meters.models import DerivedMeter, Meter, MeterSet
 from apps.meters.sets import panes
 from apps.meters.sets.forms import SettingsForm, rows_for, specs_of
 from apps.meters.sets.mutations import Consequences, Spec, consequences, declare_set, retire_set
+from apps.readings.times import milliseconds
 
 CONFIRMED = "_confirmed"
 
@@ -140,9 +141,7 @@ class MeterSetAdmin(ScopedHistoryAdmin):
             "form": form,
             "rows": rows,
             "may_change": self.has_change_permission(request, meter_set),
-            "state": panes.state_of(meter_set, round(timezone.now().timestamp() * 1000))
-            if meter_set
-            else None,
+            "state": panes.state_of(meter_set, milliseconds(timezone.now())) if meter_set else None,
             "actions": self.get_actions_detail(request, meter_set.pk) if meter_set else [],
             "object_id": meter_set.pk if meter_set else None,
         }

@@ -12,6 +12,7 @@ from apps.houses.models import House
 from apps.readings import bins, calendar
 from apps.readings.models import Kind, Series, Source
 from apps.readings.rollups import Columns
+from apps.readings.times import milliseconds
 
 DAYS = 30
 FULL, MOST, HALF = 0.995, 0.8, 0.5
@@ -39,12 +40,12 @@ class Row:
 
 def rows(house: House, sources: Collection[tuple[Source, str]], derived: Source, now: datetime) -> list[Row]:
     """The last 30 local days of meters and of what is derived; `sources` with a device's field or empty."""
-    today = calendar.local_date(house.time_zone, round(now.timestamp() * 1000))
+    today = calendar.local_date(house.time_zone, milliseconds(now))
     days = [today - timedelta(days=passed) for passed in range(DAYS - 1, -1, -1)]
     chosen = {(source.pk, field): _series(source, field) for source, field in sources}
     chosen[derived.pk, ""] = _series(derived, "power")
     wanted = [one for one in chosen.values() if one]
-    known = _parts(house, wanted, days[0], round(now.timestamp() * 1000))
+    known = _parts(house, wanted, days[0], milliseconds(now))
     labels = {(source.pk, field): f"{source}{'.' if field else ''}{field}" for source, field in sources}
     labels[derived.pk, ""] = str(derived)
     return [

@@ -24,6 +24,7 @@ from apps.meters.sets.definition import FACTORS
 from apps.meters.sets.models import MeterSet, SetMember
 from apps.meters.sets.mutations import Settings, Spec
 from apps.readings.models import Kind, Namespace, Series, Source
+from apps.readings.times import milliseconds
 
 BLANK_ROWS = 2
 MOST_ROWS = 60
@@ -233,4 +234,4 @@ def _moment(stamp: int | None) -> datetime | None:
 
 
 def _stamp(moment: datetime | None) -> int | None:
-    return None if moment is None else round(moment.timestamp() * 1000)
+    return None if moment is None else milliseconds(moment)

@@ -19,6 +19,7 @@ from apps.meters.sets import chart, coverage
 from apps.meters.sets.standing import Period, Standing, standing
 from apps.readings.models import Segment, Source
 from apps.readings.samples import DAY
+from apps.readings.times import milliseconds
 
 LATELY = 9
 """Days that the panel's numbers are of, and one for the zone."""
@@ -50,7 +51,7 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | N
     found = standing(meter_set, now=now)
     if found is None:
         return _without_set(house, may=may)
-    stamp = round(now.timestamp() * 1000)
+    stamp = milliseconds(now)
     return {
         "standing": found,
         "lines": lines(found.periods),
@@ -72,7 +73,7 @@ def panel_live(house: House, user: User, now: datetime) -> LiveData:
 
 def version(house: House, now: datetime) -> str:
     """Another one whenever anything changes that the panel draws of the derived meter; empty without one."""
-    lately = round(now.timestamp() * 1000) // DAY - LATELY
+    lately = milliseconds(now) // DAY - LATELY
     segments = Segment.objects.filter(source__meter__derived__meter_set__house=house, day__gte=lately)
     held = segments.aggregate(changes=Sum("revision"), values=Sum("count"))
     return f"{held['changes']}-{held['values']}" if held["values"] else ""

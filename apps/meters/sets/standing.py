@@ -28,6 +28,7 @@ from apps.readings import bins, calendar, store
 from apps.readings.models import Namespace, Series, Source
 from apps.readings.quality import Quality
 from apps.readings.samples import DAY, EMPTY, Samples
+from apps.readings.times import milliseconds
 
 FIELDS = ("power", "reactive_power", "_length", "_quality")
 WEEK = 7
@@ -102,7 +103,7 @@ def standing(meter_set: MeterSet, *, now: datetime) -> Standing | None:
     meter = meter_set.derived
     if meter is None:
         return None
-    definition, house, stamp = define(meter_set), meter_set.house, _ms(now)
+    definition, house, stamp = define(meter_set), meter_set.house, milliseconds(now)
     begin, end = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, stamp))
     fields = _stored(meter.source, definition, house, stamp)
     today = look(definition, start=begin - DAY, end=min(end, stamp + 1)) if definition.parts else None
@@ -123,10 +124,6 @@ def standing(meter_set: MeterSet, *, now: datetime) -> Standing | None:
         register=_register(meter_set, meter.source, stamp),
         derived=today,
     )
-
-
-def _ms(now: datetime) -> int:
-    return round(now.timestamp() * 1000)
 
 
 def _stored(source: Source, definition: Definition, house: House, now: int) -> dict[str, Samples]:
