@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Min, Q, QuerySet
 
 from apps.alerts.models import Watch
 from apps.alerts.rhythm import Rhythm
@@ -39,13 +39,18 @@ def units() -> list[EdgeUnit]:
     return list(EdgeUnit.objects.filter(house__enabled=True).exclude(last_seen_at=None))
 
 
-def sources(only: Collection[int] | None = None) -> list[Watched]:
+def arriving() -> QuerySet[Source]:
     """The sources in use whose readings arrive; items and derived meters are computed from those."""
+    used = Source.objects.filter(enabled=True, house__enabled=True).exclude(namespace=Namespace.ANALYTICS)
+    return used.exclude(pk__in=Dependency.objects.values("source"))
+
+
+def sources(only: Collection[int] | None = None) -> list[Watched]:
+    """What is known of the sources whose readings arrive."""
     wanted = Q() if only is None else Q(pk__in=only)
     rows = (
-        Source.objects.filter(wanted, enabled=True, house__enabled=True)
-        .exclude(namespace=Namespace.ANALYTICS)
-        .exclude(pk__in=Dependency.objects.values("source"))
+        arriving()
+        .filter(wanted)
         .annotate(cadence=Min("series__cadence"), newest=F("latest__newest"))
         .order_by("id")
         .values_list(

@@ -13,23 +13,21 @@ import psycopg
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max
 from redis import RedisError
 
+from apps.alerts import detection, facts
 from apps.desk import health, pulse
 from apps.inbox import models as receipt
 from apps.inbox.models import Receipt
 from apps.jobs import models as job
 from apps.jobs.models import Job
 from apps.readings.compaction import AGE
-from apps.readings.models import Namespace, Source, Tail
+from apps.readings.models import Tail
 
 GB = 1024**3
 CLOCK_OFF_S = 2.0
 DISK_FREE = 0.05  # of the file system, and
 DISK_FREE_BYTES = GB
-SILENT_AFTER = timedelta(minutes=15)
-SILENT_CADENCES = 3
 OVERDUE = AGE + timedelta(minutes=5)
 NAMED = 5  # stale sources in one line
 
@@ -181,29 +179,16 @@ def _secret_files(var: Path) -> list[Path]:
 
 
 def sources(now: datetime) -> Finding:
-    """Whether every device that should deliver does."""
-    stale = [source for source in _expected() if _is_stale(source, now)]
+    """Whether every source that should deliver does, by the rule of alerts; one that never did does not."""
+    expected = list(facts.arriving().select_related("house", "latest").order_by("house__name", "name"))
+    silent = detection.silent([source.pk for source in expected], now)
+    stale = [source for source in expected if source.pk in silent or not hasattr(source, "latest")]
     if not stale:
-        return Finding("", "Every enabled device has delivered lately.")
+        return Finding("", "Every enabled device and meter has delivered lately.")
     names = ", ".join(f"{source.house.name}/{source.name}" for source in stale[:NAMED])
     more = f" and {len(stale) - NAMED} more" if len(stale) > NAMED else ""
-    remedy = "Look at the agent and the device, or disable the device in the admin."
-    return Finding("", f"{len(stale)} devices are silent: {names}{more}.", remedy)
-
-
-def _expected() -> Iterable[Source]:
-    devices = Source.objects.filter(namespace=Namespace.DEVICE, enabled=True, house__enabled=True)
-    devices = devices.select_related("house", "latest").order_by("house__name", "name")
-    return devices.annotate(slowest=Max("series__cadence"))
-
-
-def _is_stale(source: Source, now: datetime) -> bool:
-    if not hasattr(source, "latest"):
-        return True
-    cadence = timedelta(seconds=getattr(source, "slowest", None) or 0)
-    newest = timedelta(milliseconds=source.latest.newest)
-    age = timedelta(seconds=now.timestamp()) - newest
-    return age > max(SILENT_AFTER, SILENT_CADENCES * cadence)
+    remedy = "Look at the agent or logger and at the device, or disable the device in the admin."
+    return Finding("", f"{len(stale)} sources are silent: {names}{more}.", remedy)
 
 
 def backlog(now: datetime) -> Finding:

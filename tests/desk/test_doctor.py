@@ -20,12 +20,14 @@ from django.utils import timezone
 from pytest_django import Settings
 from redis import Redis
 
+from apps.alerts import rhythm
+from apps.alerts.models import Watch
 from apps.desk import doctor, pulse
 from apps.desk.doctor import Finding
 from apps.houses.models import House
 from apps.jobs.models import Job
 from apps.readings import store
-from apps.readings.models import Series, Source
+from apps.readings.models import Dependency, Series, Source
 from tests.environment import own_redis_url
 from tests.readings.building import block
 
@@ -67,6 +69,13 @@ def source(house: House, name: str = "egauge", **more: Any) -> Source:
 def deliver(to: Source, at: datetime) -> None:
     stamp = int(at.timestamp() * 1000)
     store.append([store.Upload(to.pk, (block("P", [stamp], [1.0]),))], received_at=at)
+
+
+def arrives_every(source: Source, pause: timedelta, *, until: datetime) -> None:
+    """Let it be known that the source used to arrive so, for a week, and last at `until`."""
+    stamp, span = int(until.timestamp() * 1000), pause // timedelta(milliseconds=1)
+    pauses = {stamp // rhythm.DAY - day: span for day in range(rhythm.DAYS)}
+    Watch.objects.create(source=source, newest=stamp, heard_at=stamp, arrivals=100, pauses=pauses)
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -216,8 +225,10 @@ def test_migrations_that_are_missing_are_counted() -> None:
 
 def test_a_silent_source_is_named_with_its_house(house_a: House) -> None:
     now = timezone.now()
-    deliver(source(house_a), now - timedelta(minutes=16))
-    assert found("sources", now).seen == "1 devices are silent: house-a/egauge."
+    meter = source(house_a)
+    deliver(meter, now - timedelta(minutes=16))
+    arrives_every(meter, timedelta(minutes=1), until=now - timedelta(minutes=16))
+    assert found("sources", now).seen == "1 sources are silent: house-a/egauge."
 
 
 def test_a_source_that_never_delivered_is_silent(house_a: House) -> None:
@@ -225,13 +236,22 @@ def test_a_source_that_never_delivered_is_silent(house_a: House) -> None:
     assert not found("sources").ok
 
 
-def test_a_slow_source_may_take_three_cadences(house_a: House) -> None:
+def test_a_source_that_uploads_once_a_day_may_say_nothing_for_a_day(house_a: House) -> None:
     now = timezone.now()
     slow = source(house_a, "linky")
     Series.objects.create(source=slow, field="P", cadence=1800)
-    deliver(slow, now - timedelta(minutes=80))
+    deliver(slow, now - timedelta(hours=23))
+    arrives_every(slow, timedelta(days=1), until=now - timedelta(hours=23))
     assert found("sources", now).ok
-    assert not found("sources", now + timedelta(minutes=15)).ok
+    assert not found("sources", now + timedelta(hours=14)).ok
+
+
+def test_what_is_computed_is_not_waited_for(house_a: House) -> None:
+    meter, derived = source(house_a), source(house_a, "missing", namespace="meter")
+    deliver(meter, timezone.now())
+    Dependency.objects.create(source=derived, input=meter, before=0, after=0)
+    source(house_a, "solar", namespace="analytics")
+    assert found("sources").ok
 
 
 def test_nobody_waits_for_what_is_disabled(house_a: House, house_b: House) -> None:
