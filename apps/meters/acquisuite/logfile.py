@@ -16,18 +16,16 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.meters.acquisuite import codes
+from apps.meters.acquisuite import alike, codes
+from apps.meters.acquisuite.alike import FIXED, NO_ALARM
 from apps.meters.acquisuite.unpacking import UnreadableError
 from apps.readings.samples import Stamps, Values
 
-FIXED = 4
-"""Columns before the first point."""
 MOST_POINTS = 1024
 SHORTEST = 16
 """Characters; blank and shorter lines are none, as the vendor's own receiver has it."""
 OLDEST = 946_684_800_000  # 2000-01-01 UTC: an older stamp is that of a clock whose battery died
 MOST_EXAMPLES = 5
-NO_ALARM = frozenset({"0", "0x0", "0x00", ""})
 NAME_LENGTH = 120
 _MOST_ALARM_DIGITS = MOST_POINTS // 4 + 2
 _TIME = re.compile(r"\A(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?(?:Z|\+00:00)?\Z")
@@ -88,7 +86,12 @@ class _BadRowError(ValueError):
 
 def check_size(text: str) -> None:
     """Raise UnreadableError for more columns than any meter has. Cheap: it looks at no cell."""
-    most = max(max(line.count(","), line.count("\t")) for line in lines(text))
+    _check_size(lines(text))
+
+
+def _check_size(given: Sequence[str]) -> None:
+    wide = [line for line in given if len(line) > MOST_POINTS]
+    most = max((max(line.count(","), line.count("\t")) for line in wide), default=0)
     if most + 1 > FIXED + MOST_POINTS:
         raise UnreadableError(f"The file has {most + 1:,} columns; at most {FIXED + MOST_POINTS:,} are read.")
 
@@ -103,22 +106,27 @@ def parse(text: str, *, newest: int) -> LogFile:
 
     Raises UnreadableError when no line of it is a row and it is not empty, or its header changes within it.
     """
-    check_size(text)
-    reader = _Reader(newest)
-    for number, line in enumerate(lines(text), start=1):
-        if len(line) >= SHORTEST and not line.isspace():
-            reader.take(number, line)
-    if reader.bad_count and not reader.stamps and not reader.dated and not reader.header:
+    given = lines(text)
+    _check_size(given)
+    found = alike.read(given, oldest=OLDEST, newest=newest)
+    reader = _Reader(newest, found.places[0].item() if found.places.size else len(given))
+    read = set(found.places.tolist())
+    for place, line in enumerate(given):
+        if place not in read and len(line) >= SHORTEST and not line.isspace():
+            reader.take(place, line)
+    if reader.bad_count and not (read or reader.stamps or reader.dated or reader.header):
         raise UnreadableError(f"No line of the file is a row of a log: {reader.bad[0].reason}.")
-    return reader.log()
+    return reader.log(found)
 
 
 @dataclass
 class _Reader:
-    """Takes in lines, one after another."""
+    """Takes in lines, one after another; `begins` is the place of the first row that was read already."""
 
     newest: int
+    begins: int
     header: tuple[Column, ...] = ()
+    places: list[int] = field(default_factory=list)
     stamps: list[int] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     points: list[list[float]] = field(default_factory=list)
@@ -129,24 +137,24 @@ class _Reader:
     dated: bool = False
     days: dict[str, int] = field(default_factory=dict)
 
-    def take(self, number: int, line: str) -> None:
+    def take(self, place: int, line: str) -> None:
         """Add the row, or the header, or the fault that the line is."""
         if (header := _header(line)) is not None:
-            self._head(header)
+            self._head(place, header)
             return
         try:
-            self._row(line)
+            self._row(place, line)
         except _BadRowError as error:
             self.bad_count += 1
             if len(self.bad) < MOST_EXAMPLES:
-                self.bad.append(Bad(number, str(error)))
+                self.bad.append(Bad(place + 1, str(error)))
 
-    def _head(self, header: tuple[Column, ...]) -> None:
-        if self.header and self.stamps and header != self.header:
+    def _head(self, place: int, header: tuple[Column, ...]) -> None:
+        if self.header and (self.stamps or place > self.begins) and header != self.header:
             raise UnreadableError("The header changes within the file.")
         self.header = header
 
-    def _row(self, line: str) -> None:
+    def _row(self, place: int, line: str) -> None:
         cells = line.split("," if "," in line else "\t")
         stamp = self._stamp(cells[0].strip().strip("'\""))
         code = _code(cells[1] if len(cells) > 1 else "")
@@ -158,6 +166,7 @@ class _Reader:
         else:
             points = [math.nan] * max(0, len(cells) - FIXED)
         self._alarms(len(self.stamps), cells)
+        self.places.append(place)
         self.stamps.append(stamp)
         self.codes.append(code)
         self.points.append(points)
@@ -182,16 +191,19 @@ class _Reader:
                 if cell not in NO_ALARM and (bitmap := _bitmap(cell)):
                     bitmaps[row] = bitmap
 
-    def log(self) -> LogFile:
-        """All that was taken in."""
-        width = max(map(len, self.points), default=0)
-        fits = len(self.header) == width or not self.points
+    def log(self, others: alike.Rows) -> LogFile:
+        """All that was taken in, and the rows that were read already, in the order of their lines."""
+        width = max(others.values.shape[1], max(map(len, self.points), default=0))
+        count = len(self.places) + len(others.places)
+        fits = len(self.header) == width or not count
+        order = np.argsort(np.append(others.places, np.array(self.places, np.int64)), kind="stable")
+        rows = dict(zip(order.tolist(), range(count), strict=True)) if self.low or self.high else {}
         return LogFile(
-            stamps=np.array(self.stamps, np.int64),
-            codes=np.array(self.codes, np.int64),
-            values=_table(self.points, width),
-            low=self.low,
-            high=self.high,
+            stamps=np.append(others.stamps, np.array(self.stamps, np.int64))[order],
+            codes=np.append(np.zeros(len(others.places), np.int64), np.array(self.codes, np.int64))[order],
+            values=np.ascontiguousarray(_table(others.values, self.points, width)[order].T),
+            low={rows[len(others.places) + row]: bitmap for row, bitmap in self.low.items()},
+            high={rows[len(others.places) + row]: bitmap for row, bitmap in self.high.items()},
             header=self.header if fits else (),
             header_width=len(self.header),
             bad=self.bad,
@@ -199,12 +211,14 @@ class _Reader:
         )
 
 
-def _table(rows: list[list[float]], width: int) -> Values:
-    """The rows as columns, short ones filled up with NaN."""
-    filled = [row if len(row) == width else row + [math.nan] * (width - len(row)) for row in rows]
-    table = np.array(filled, np.float64).reshape(len(rows), width).T
+def _table(first: Values, rows: list[list[float]], width: int) -> Values:
+    """`first` and then the rows, short ones filled up with NaN: (n, width)."""
+    table = np.full((len(first) + len(rows), width), np.nan)
+    table[: len(first), : first.shape[1]] = first
+    for place, row in enumerate(rows, start=len(first)):
+        table[place, : len(row)] = row
     table[~np.isfinite(table)] = np.nan
-    return np.ascontiguousarray(table)
+    return table
 
 
 def _time(text: str) -> tuple[int, int]:
