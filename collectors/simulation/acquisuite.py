@@ -2,6 +2,7 @@
 
 The building is the world's house behind three meters on one bus: `load` is what it uses, `solar` what it
 makes and `utility` what the grid gives, negative for exports, so that at all times load = solar + utility.
+A fourth, `chiller`, is of a class that somebody has to map.
 Stamps are those of the logger's own clock, rows come when its slow loop gets round to a meter, and now and
 then a meter does not answer.
 
@@ -30,6 +31,8 @@ NO_ANSWER, STARTED = 139, 160
 LOAD_POWER_FACTOR = 0.95
 BUS_VOLTS = 277.0
 """To neutral; the world's mains say how it swells."""
+SECOND_HAND_KWH = 212.5
+"""What the registers of a meter show that takes the place of another one."""
 
 Headers = Mapping[str, str]
 Post = Callable[[bytes, Headers], tuple[int, str]]
@@ -98,6 +101,9 @@ E51C2 = Kind(
     },
 )
 
+CUSTOM = Kind(4025, "User defined", 2, {0: ("Energy", "kWh", "energy"), 1: ("Power", "kW", "kw")})
+"""Of a number that means something else on every logger."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:
@@ -114,16 +120,22 @@ METERS = {
     "load": Meter("Load", 1, H8036, {"solar": 1, "grid": 1}, LOAD_POWER_FACTOR),
     "solar": Meter("Solar", 2, E51C2, {"solar": 1}, 1.0),
     "utility": Meter("Utility", 3, E51C2, {"grid": 1}, LOAD_POWER_FACTOR),
+    "chiller": Meter("Chiller", 4, CUSTOM, {"load": 0.2}, LOAD_POWER_FACTOR),
 }
+BUS = ("load", "solar", "utility")
+"""The meters of a logger for which no others are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A logger: who it is, what it reads, and how well its clock and its loop go. Seconds."""
+    """A logger: who it is, what it reads, and how well its clock and its loop go. Seconds.
+
+    At `swapped`, a moment in Unix seconds, other meters take the place of its meters.
+    """
 
     serial: str
     password: str
-    meters: tuple[str, ...] = tuple(METERS)
+    meters: tuple[str, ...] = BUS
     period: int = 900
     jitter: float = 40.0
     skew: float = 0.0
@@ -131,6 +143,7 @@ class Box:
     form: bool = True
     basic: bool = False
     remote: bool = True
+    swapped: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +310,7 @@ def checksum(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A meter at a moment: kW, its registers in kWh, and what the bus shows."""
+    """A meter at a moment: kW, kWh since the world began, what its registers show more, and the bus."""
 
     at: float
     power: float
@@ -305,15 +318,21 @@ class State:
     imported: float
     volts: float
     hertz: float
+    more: float = 0.0
 
 
-def read(world: World, meter: Meter, moments: Sequence[float], last: State | None) -> Iterator[State]:
-    """The meter at ascending Unix seconds; its import register goes on from `last`."""
+def read(
+    world: World, meter: Meter, moments: Sequence[float], last: State | None, swapped: float | None = None
+) -> Iterator[State]:
+    """The meter at ascending Unix seconds; its registers go on from `last`, but over `swapped`."""
     columns = world.integrals([round(moment * 1000) for moment in moments])
     for n, moment in enumerate(moments):
         now = world.at(round(moment * 1000))
         energy = sum(share * columns[_PLACES[name]][n] / 3600 for name, share in meter.columns.items())
         grown = max(0.0, energy - last.energy) if last else max(0.0, energy)
+        more = last.more if last else 0.0
+        if swapped is not None and last is not None and last.at < swapped <= moment:
+            more = SECOND_HAND_KWH - energy
         last = State(
             at=moment,
             power=sum(share * getattr(now, name) for name, share in meter.columns.items()),
@@ -321,6 +340,7 @@ def read(world: World, meter: Meter, moments: Sequence[float], last: State | Non
             imported=(last.imported if last else 0.0) + grown,
             volts=BUS_VOLTS * now.l1_voltage / world.house.volts,
             hertz=now.frequency,
+            more=more,
         )
         yield last
 
@@ -335,7 +355,7 @@ def rows(
 
     A first row, before which there is no `last`, tells that the log was started.
     """
-    for now in read(world, meter, list(_moments(box, meter, start, end)), last):
+    for now in read(world, meter, list(_moments(box, meter, start, end)), last, box.swapped):
         stamp = f"'{datetime.fromtimestamp(now.at + box.skew, UTC):%Y-%m-%d %H:%M:%S}'"
         empty = "," * (meter.kind.width - 1)
         if last is None:
@@ -367,9 +387,9 @@ def _values(meter: Meter, before: State, now: State) -> dict[str, float]:
     kvar = abs(kw) * math.tan(math.acos(meter.power_factor))
     kva = math.hypot(kw, kvar)
     return {
-        "energy": now.energy,
-        "net": now.energy,
-        "imported": now.imported,
+        "energy": now.energy + now.more,
+        "net": now.energy + now.more,
+        "imported": now.imported + now.more,
         "exported": now.imported - now.energy,
         "kw": kw,
         "kw_phase": kw / 3,

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import requests
 
-from collectors.simulation.acquisuite import METERS, Box, Logger, Post
+from collectors.simulation.acquisuite import BUS, METERS, Box, Logger, Post
 from collectors.simulation.world import World
 
 KIND = "acquisuite"
-DAY_S = 86_400
+HOUR_S, DAY_S = 3_600, 86_400
 TIMEOUT_S = 60
 PAUSE_S = 5.0
 
@@ -30,13 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_box,
         default=[],
         metavar="SERIAL:PASSWORD[:METERS[:SKEW]]",
-        help="a logger, its meters joined by + of load, solar and utility (all), and the seconds that its"
-        " clock is ahead; repeat it for more",
+        help="a logger, its meters joined by + of load, solar, utility (these three) and chiller, and the"
+        " seconds that its clock is ahead; repeat it for more",
     )
     group.add_argument("--days", type=float, default=1.0, help="days of backlog to begin with (%(default)g)")
     group.add_argument("--period", type=int, default=900, help="seconds between rows (%(default)d)")
     group.add_argument("--every", type=float, default=60.0, help="seconds between two calls (%(default)g)")
     group.add_argument("--basic", action="store_true", help="log in by HTTP Basic, not by the form")
+    group.add_argument("--swapped", type=float, help="hours ago at which other meters replaced its meters")
     group.add_argument("--once", action="store_true", help="bring the backlog and end")
 
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace, world: World, stop: threading.Event) -> str
         return "A simulated logger needs --url and at least one --logger."
     now = datetime.now(UTC).timestamp()
     start = max(world.start / 1000, now - options.days * DAY_S)
-    loggers = [_logger(box, options, world, start) for box in options.logger]
+    loggers = [_logger(box, options, world, start, now) for box in options.logger]
     for moment in _midnights(start, now):
         for one in loggers:
             one.log(moment)
@@ -74,7 +75,7 @@ def poster(url: str, box: Box) -> Post:
     return post
 
 
-def _logger(box: Box, options: argparse.Namespace, world: World, start: float) -> Logger:
+def _logger(box: Box, options: argparse.Namespace, world: World, start: float, now: float) -> Logger:
     settings = Box(
         serial=box.serial,
         password=box.password,
@@ -83,6 +84,7 @@ def _logger(box: Box, options: argparse.Namespace, world: World, start: float) -
         skew=box.skew,
         form=not options.basic,
         basic=options.basic,
+        swapped=None if options.swapped is None else now - options.swapped * HOUR_S,
     )
     return Logger(world, settings, start=start)
 
@@ -112,7 +114,7 @@ def _box(text: str) -> Box:
     serial, _, rest = text.partition(":")
     password, *more = rest.split(":")
     try:
-        meters = tuple(more[0].split("+")) if more and more[0] else tuple(METERS)
+        meters = tuple(more[0].split("+")) if more and more[0] else BUS
         skew = float(more[1]) if len(more) > 1 else 0.0
     except ValueError:
         raise argparse.ArgumentTypeError(f"“{more[1]}” is no number of seconds") from None

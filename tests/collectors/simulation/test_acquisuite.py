@@ -5,13 +5,23 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from collectors.simulation import loggers
-from collectors.simulation.acquisuite import METERS, Box, Logger, Step, checksum, rows, says_success
+from collectors.simulation.acquisuite import (
+    METERS,
+    SECOND_HAND_KWH,
+    Box,
+    Logger,
+    Step,
+    checksum,
+    rows,
+    says_success,
+)
 from collectors.simulation.world import World
 
 START = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
@@ -83,6 +93,17 @@ class TestRows:
         mute = [row for row in found if row[1] == "139"]
         assert 3 < len(mute) < 25
         assert set(mute[0][2:]) == {""}
+
+    def test_another_meter_goes_on_from_a_register_of_its_own(self, world: World) -> None:
+        box = Box("A", "b", jitter=0, faults=0)
+        as_ever = [float(row[4]) for row in table(world, box, "load", 48)[1:]]
+        swapped = [
+            float(row[4]) for row in table(world, replace(box, swapped=START + 36 * 3600), "load", 48)[1:]
+        ]
+        assert swapped[:143] == as_ever[:143]
+        assert swapped[143] == SECOND_HAND_KWH
+        for one, other in zip(as_ever[143:], swapped[143:], strict=True):
+            assert other - SECOND_HAND_KWH == pytest.approx(one - as_ever[143], abs=0.01)
 
     def test_are_the_same_for_whoever_asks(self, world: World) -> None:
         assert table(world, Box("A", "b"), "load") == table(World(7, START * 1000), Box("A", "b"), "load")
