@@ -1,7 +1,7 @@
 """docs/playbook.md as a list of acts: what an operator does on pages, in files and in a shell.
 
-A step is an item of a numbered list, its parts between arrows; a shell block is marked `sh`. See the page
-itself for what the parts mean.
+A step is an item of a numbered list, its parts between arrows; a shell block is marked with the machine it is
+for. See the page itself for what the parts mean. What is no act is refused.
 """
 
 from __future__ import annotations
@@ -64,15 +64,19 @@ class File:
 
 @dataclass(frozen=True)
 class Shell:
-    """Commands, in the folder where the last ones ended; the last one of `stays` does not end."""
+    """Commands for a machine, in the folder where its last ones ended; what `stays` does not end."""
 
+    machine: str
     code: str
     stays: bool
 
 
 Act = Step | File | Shell
 
-_ACT = re.compile(r"^\d+\. (?P<item>.+)$|^```(?P<mark>.*)\n(?P<code>(?:.*\n)*?)```$", re.MULTILINE)
+MACHINES = ("house", "server")
+_ACT = re.compile(
+    r"^\s*(?:\d+[.)]|[-*+]) +(?P<item>.+)$|^\s*```(?P<mark>.*)\n(?P<code>(?:.*\n)*?)\s*```$", re.MULTILINE
+)
 _FILE = re.compile(r"File `(?P<path>[^`]+)`: block `(?P<block>\w+)` of \[[^]]+\]\((?P<page>[^)]+)\)")
 _FILL = re.compile(r"(?P<label>[A-Z][^:`*]*): (?P<values>`[^`]+`(?:, `[^`]+`)*)")
 _WRAPPED: dict[str, type[Open | Press | See]] = {"**": Open, "*": Press, "“": See}
@@ -95,9 +99,10 @@ def _acts(body: str) -> Iterator[Act]:
 
 
 def _shell(mark: str, code: str) -> Shell:
-    if mark not in ("sh", "sh stays"):
-        raise ValueError(f"A block marked {mark!r} is nothing that can be done.")
-    return Shell(code, mark == "sh stays")
+    match mark.split():
+        case ["sh", machine, *stays] if machine in MACHINES and stays in ([], ["stays"]):
+            return Shell(machine, code, bool(stays))
+    raise ValueError(f"A block marked {mark!r} is nothing that can be done.")
 
 
 def _part(text: str) -> Part:
