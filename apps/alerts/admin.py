@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
@@ -19,6 +20,7 @@ from apps.alerts import summary, words
 from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, Maintenance, State
 from apps.alerts.mutations import acknowledge, acknowledge_all
+from apps.houses.confirmation import asks_first
 from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedAdmin, VisibleFilter, leave_dialog
 from apps.readings.times import moment
 
@@ -102,8 +104,21 @@ class AlertAdmin(ReadOnlyAdmin):
         return leave_dialog(request, reverse("admin:alerts_alert_change", args=[alert.pk]))
 
     @action(description="Acknowledge", permissions=["acknowledge"])
+    @asks_first(
+        says=lambda count: (
+            ngettext(
+                "%(count)d alert will be acknowledged: it leaves the start page and clears when over.",
+                "%(count)d alerts will be acknowledged: they leave the start page and clear when over.",
+                count,
+            )
+            % {"count": count}
+        ),
+        submit="Acknowledge",
+        of=lambda alerts: alerts.filter(state=State.OPEN),
+        nothing="None of these alerts is open: they are acknowledged or over.",
+    )
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        alerts = list(queryset.filter(state=State.OPEN))
+        alerts = list(queryset)
         count = acknowledge_all(alerts=alerts, by=cast(User, request.user), at=timezone.now())
         for alert in alerts:
             self.log_change(request, alert, "Acknowledged.")

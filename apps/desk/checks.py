@@ -15,7 +15,8 @@ PLACES = ("list", "detail", "row", "submit_line")
 def admin_actions(**options: Any) -> list[CheckMessage]:
     """Unfold runs an action without `permissions` for all staff, and one without a dialog on GET.
 
-    An admin names in `reading_actions` those of its actions that change nothing and need no dialog.
+    An admin names in `reading_actions` those of its actions that change nothing and need no dialog. Actions
+    on what is chosen in a list ask by `asks_first`; Django's own deletion asks by itself.
     """
     pages = [page for page in admin.site._registry.values() if isinstance(page, ModelAdmin)]
     return [problem for page in pages for problem in problems(page)]
@@ -30,6 +31,9 @@ def problems(page: Any) -> Iterator[CheckMessage]:
                 yield Error(f"The action {name} lacks permissions.", obj=type(page), id="desk.E001")
             if place != "submit_line" and not _asks_first(page, name):
                 yield Error(f"The action {name} lacks a dialog.", obj=type(page), id="desk.E002")
+    for name in page.actions or ():
+        if not getattr(getattr(page, name), "asks_first", False):
+            yield Error(f"The action {name} does not ask first.", obj=type(page), id="desk.E003")
 
 
 def _asks_first(page: Any, name: str) -> bool:

@@ -13,9 +13,11 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
+from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
+from apps.houses.confirmation import asks_first
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
 from apps.inbox import bodies, replaying
 from apps.inbox.forms import ReplayForm
@@ -152,6 +154,19 @@ class ReceiptAdmin(ReadOnlyAdmin):
         return leave_dialog(request, _page(job))
 
     @admin.action(description="Replay", permissions=["replay"])
+    @asks_first(
+        says=lambda count: (
+            ngettext(
+                "%(count)d receipt will be parsed again with today's parser and mapping, as a job.",
+                "%(count)d receipts will be parsed again with today's parser and mapping, as a job.",
+                count,
+            )
+            % {"count": count}
+        ),
+        submit="Replay",
+        of=lambda receipts: receipts.filter(body__isnull=False),
+        nothing="Of none of these is the body still kept.",
+    )
     def replay_selected(self, request: HttpRequest, receipts: QuerySet[Receipt]) -> HttpResponse:
         ids = list(receipts.order_by("pk").values_list("pk", flat=True))
         job = replaying.replay_selected(receipts=ids, by=cast(User, request.user))

@@ -13,10 +13,12 @@ from apps.accounts.models import User
 from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, Maintenance, State
 from apps.alerts.mutations import clear, open_or_renew
+from apps.houses.confirmation import CONFIRMED
 from apps.houses.models import House
 from tests.alerts.conftest import NOON
 from tests.people import AsUser
 
+SURE = {CONFIRMED: "1"}
 LIST = reverse("admin:alerts_alert_changelist")
 
 
@@ -97,14 +99,14 @@ class TestAcknowledging:
 
     def test_many_are_acknowledged_together(self, client: Client, alice: User, house_a: House) -> None:
         alerts = [alert(house_a), alert(house_a, Kind.SPOOL)]
-        selected = {"action": "acknowledge_selected", "_selected_action": [one.pk for one in alerts]}
+        selected = {"action": "acknowledge_selected", "_selected_action": [one.pk for one in alerts]} | SURE
         assert client.post(LIST, selected).status_code == 302
         assert Alert.objects.filter(acknowledged_by=alice).count() == 2
         assert LogEntry.objects.count() == 2
 
     def test_those_of_other_houses_are_out_of_reach(self, client: Client, house_b: House) -> None:
         foreign = alert(house_b)
-        selected = {"action": "acknowledge_selected", "_selected_action": [foreign.pk]}
+        selected = {"action": "acknowledge_selected", "_selected_action": [foreign.pk]} | SURE
         client.post(LIST, selected)
         assert client.post(action(foreign), {"_form_submitted": "on"}).status_code == 404
         foreign.refresh_from_db()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +15,7 @@ from unfold.decorators import action
 
 from apps.accounts.models import User
 from apps.desk.checks import admin_actions, problems
+from apps.houses.confirmation import asks_first
 from apps.houses.models import House
 from tests.people import AsUser
 
@@ -21,6 +23,7 @@ from tests.people import AsUser
 class CarelessAdmin(ModelAdmin):
     actions_detail = ["bare", {"title": "More", "items": ["careful", "export"]}]
     actions_submit_line = ["submitted"]
+    actions = ["at_once", "asking"]
     reading_actions = frozenset({"export"})
 
     @action()
@@ -38,12 +41,24 @@ class CarelessAdmin(ModelAdmin):
     @action()
     def submitted(self, request: HttpRequest, obj: Any) -> None: ...
 
+    @action(permissions=["change"])
+    def at_once(self, request: HttpRequest, chosen: QuerySet[House]) -> None: ...
+
+    @action(permissions=["change"])
+    @asks_first(says=str, submit="Do it")
+    def asking(self, request: HttpRequest, chosen: QuerySet[House]) -> None: ...
+
 
 def test_it_finds_actions_without_permissions_or_a_dialog() -> None:
     found = {
         (str(problem.id), problem.msg.split()[2]) for problem in problems(CarelessAdmin(House, admin.site))
     }
-    assert found == {("desk.E001", "bare"), ("desk.E002", "bare"), ("desk.E001", "submitted")}
+    assert found == {
+        ("desk.E001", "bare"),
+        ("desk.E002", "bare"),
+        ("desk.E001", "submitted"),
+        ("desk.E003", "at_once"),
+    }
 
 
 def test_no_action_of_ours_is_careless() -> None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from apps.accounts.models import User
+from apps.houses.confirmation import CONFIRMED
 from apps.houses.models import House
 from apps.inbox.models import Receipt, State
 from apps.inbox.replaying import JOB
@@ -146,7 +147,7 @@ def test_one_receipt_is_replayed_after_asking(as_user: AsUser, alice: User, own:
 def test_a_selection_is_replayed_as_a_job_on_whose_page_one_lands(
     as_user: AsUser, alice: User, own: Receipt, foreign: Receipt
 ) -> None:
-    choice = {"action": "replay_selected", "_selected_action": [str(own.pk), str(foreign.pk)]}
+    choice = {"action": "replay_selected", "_selected_action": [str(own.pk), str(foreign.pk)], CONFIRMED: "1"}
     response = as_user(alice).post(LIST, choice)
     job = Job.objects.get()
     assert (job.kind, job.by, job.args["which"]) == (JOB, alice, {"pk__in": [own.pk]})

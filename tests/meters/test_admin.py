@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.houses.confirmation import CONFIRMED
 from apps.houses.models import House
 from apps.inbox.models import State
 from apps.meters import metering
@@ -483,9 +484,8 @@ class TestUploads:
         receipt = last_file().receipt
         assert receipt is not None
         assert receipt.state == State.RECEIVED
-        answer = client.post(
-            url("uploadfile"), {"action": "replay_selected", "_selected_action": [last_file().pk]}
-        )
+        chosen = {"action": "replay_selected", "_selected_action": [last_file().pk], CONFIRMED: "1"}
+        answer = client.post(url("uploadfile"), chosen)
         assert "/admin/jobs/job/" in answer["Location"]
 
     def test_what_is_not_kept_cannot_be(self, box: Box, client: Client) -> None:

@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import ngettext
 from django_celery_beat.admin import PeriodicTaskAdmin, TaskSelectWidget
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -31,6 +32,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts import lockout
+from apps.houses.confirmation import asks_first
 from apps.houses.scoped_admin import leave_dialog
 
 LOCKED = "locked out"
@@ -70,6 +72,7 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
     list_display = ("name", "when", "enabled", "last_run")
     list_filter = ["enabled"]
     date_hierarchy = None
+    actions = ["enable_tasks", "disable_tasks", "run_tasks"]
 
     @display(description="When")
     def when(self, task: PeriodicTask) -> str:
@@ -78,6 +81,62 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
     @display(description="Last run", ordering="last_run_at", empty_value="never")
     def last_run(self, task: PeriodicTask) -> str | None:
         return date_format(task.last_run_at, "DATETIME_FORMAT") if task.last_run_at else None
+
+    @admin.action(description="Enable", permissions=["change"])
+    @asks_first(
+        says=lambda count: (
+            ngettext(
+                "%(count)d task will run by itself again.",
+                "%(count)d tasks will run by themselves again.",
+                count,
+            )
+            % {"count": count}
+        ),
+        submit="Enable",
+        of=lambda tasks: tasks.filter(enabled=False),
+        nothing="All of these are enabled.",
+    )
+    def enable_tasks(self, request: HttpRequest, tasks: QuerySet[PeriodicTask]) -> None:
+        self._note(request, tasks, "Enabled.")
+        super().enable_tasks(request, tasks)
+
+    @admin.action(description="Disable", permissions=["change"])
+    @asks_first(
+        says=lambda count: (
+            ngettext(
+                "%(count)d task will no longer run by itself, until somebody enables it.",
+                "%(count)d tasks will no longer run by themselves, until somebody enables them.",
+                count,
+            )
+            % {"count": count}
+        ),
+        submit="Disable",
+        of=lambda tasks: tasks.filter(enabled=True),
+        nothing="All of these are disabled.",
+    )
+    def disable_tasks(self, request: HttpRequest, tasks: QuerySet[PeriodicTask]) -> None:
+        self._note(request, tasks, "Disabled.")
+        super().disable_tasks(request, tasks)
+
+    @admin.action(description="Run now", permissions=["change"])
+    @asks_first(
+        says=lambda count: (
+            ngettext(
+                "%(count)d task will be run once, now, beside its schedule.",
+                "%(count)d tasks will be run once, now, beside their schedules.",
+                count,
+            )
+            % {"count": count}
+        ),
+        submit="Run now",
+    )
+    def run_tasks(self, request: HttpRequest, tasks: QuerySet[PeriodicTask]) -> None:
+        self._note(request, tasks, "Run by hand.")
+        super().run_tasks(request, tasks)
+
+    def _note(self, request: HttpRequest, tasks: QuerySet[PeriodicTask], what: str) -> None:
+        for task in tasks:
+            self.log_change(request, task, what)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[ModelForm[Any]]:
         form = super().get_form(request, obj, **kwargs)

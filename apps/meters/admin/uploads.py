@@ -12,10 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
+from apps.houses.confirmation import asks_first
 from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
 from apps.inbox import replaying
 from apps.inbox.models import State
@@ -232,10 +234,20 @@ class UploadFileAdmin(ReadOnlyAdmin):
         return leave_dialog(request, reverse("admin:meters_uploadfile_change", args=[file.pk]))
 
     @admin.action(description="Replay", permissions=["replay"])
+    @asks_first(
+        says=lambda count: (
+            ngettext(
+                "%(count)d file will be read again with today's mapping, as a job; what is stored stays.",
+                "%(count)d files will be read again with today's mapping, as a job; what is stored stays.",
+                count,
+            )
+            % {"count": count}
+        ),
+        submit="Replay",
+        of=lambda files: files.filter(receipt__body__isnull=False),
+        nothing="None of these files is kept.",
+    )
     def replay_selected(self, request: HttpRequest, files: QuerySet[UploadFile]) -> HttpResponse:
-        kept = files.filter(receipt__isnull=False).order_by("receipt")
-        ids = list(kept.values_list("receipt", flat=True))
-        job = replaying.replay_selected(
-            receipts=[pk for pk in ids if pk is not None], by=cast(User, request.user)
-        )
+        ids = list(files.order_by("receipt").values_list("receipt", flat=True))
+        job = replaying.replay_selected(receipts=ids, by=cast(User, request.user))
         return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.pk]))
