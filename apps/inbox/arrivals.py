@@ -10,9 +10,10 @@ from typing import Any
 from django.db import transaction
 
 from apps.houses.models import House
-from apps.inbox import bodies
+from apps.inbox import bodies, parsers
 from apps.inbox.models import Receipt
 from config.hints import send_soon
+from config.prepared import insert
 from config.text import storable
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -38,20 +39,24 @@ def receive(
     """Keep `body` and the fact that it arrived; a worker parses it soon.
 
     When this returns all is committed, so call it outside transactions, and answer the sender after it.
-    `metadata` is JSON; values whose names sound like secrets are masked. Who parses it at once says so by
-    `parse_soon`; the sweep comes by either way. `beside` is called within the same transaction. Raises
-    BodyTooLarge.
+    `metadata` is JSON; values whose names sound like secrets are masked. Who parses it at once, by
+    `parsing.parse_arrived`, says so by `parse_soon`: that is the first attempt, and the sweep comes by either
+    way. `beside` is called within the same transaction. Raises BodyTooLarge.
     """
     if len(body) > MOST_BYTES:
         raise BodyTooLarge(f"The body has {len(body):,} bytes; at most {MOST_BYTES:,} are accepted.")
     with transaction.atomic(durable=True):
-        receipt = Receipt.objects.create(
-            kind=kind,
-            origin=storable(origin, 200),
-            house=house,
-            metadata=_harmless(metadata),
-            body_id=bodies.store.put(body),
-            received_at=received_at,
+        receipt = insert(
+            Receipt(
+                kind=kind,
+                origin=storable(origin, 200),
+                house=house,
+                metadata=_harmless(metadata),
+                body_id=bodies.store.put(body),
+                received_at=received_at,
+                attempts=0 if parse_soon else 1,
+                parser_version=None if parse_soon else parsers.of(kind).version,
+            )
         )
         if beside is not None:
             beside(receipt)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from apps.inbox import bodies, parsers
 from apps.inbox.models import Receipt, State
+from config.prepared import run, select
 from config.text import storable
 
 logger = logging.getLogger(__name__)
@@ -22,14 +23,35 @@ MOST_ATTEMPTS = 5
 SWEPT_AFTER = timedelta(minutes=1)
 MOST_AT_ONCE = 1000
 _ERROR_LENGTH = 500
+_FREE = "WHERE id = %(id)s::bigint AND state = %(state)s::varchar FOR NO KEY UPDATE SKIP LOCKED"
+_PARSED = """
+UPDATE inbox_receipt SET state = %(state)s, error = %(error)s, parsed_at = statement_timestamp()
+WHERE id = %(id)s::bigint
+"""
 
 
 def parse(receipt_id: int) -> None:
     """Parse a receipt that waits for it, unless another worker has it now or nobody knows its kind."""
-    if not _begin(receipt_id):
-        return
+    if _begin(receipt_id):
+        _attempt(receipt_id, _from_body)
+
+
+def parse_arrived(receipt: Receipt, parser: Callable[[Receipt], parsers.Result]) -> None:
+    """Parse what was received a moment ago with `parse_soon=False`.
+
+    `parser` does what that of its kind does, for who has looked into the body already.
+    """
+    _attempt(receipt.pk, parser)
+
+
+def _from_body(receipt: Receipt) -> parsers.Result:
+    return parsers.of(receipt.kind).parser(receipt, bodies.body_of(receipt))
+
+
+def _attempt(receipt_id: int, parser: Callable[[Receipt], parsers.Result]) -> None:
+    """Parse a receipt whose attempt is counted; however that ends, it ends here."""
     try:
-        _parse(receipt_id)
+        _parse(receipt_id, parser)
     except OperationalError as error:  # a deadlock, a server that stops: no fault of its
         logger.warning("Receipt %s waits for another attempt: %s", receipt_id, error)
     except parsers.ParseError as error:
@@ -71,23 +93,23 @@ def _begin(receipt_id: int) -> bool:
 
 
 @transaction.atomic
-def _parse(receipt_id: int) -> None:
+def _parse(receipt_id: int, parser: Callable[[Receipt], parsers.Result]) -> None:
     """What the parser writes and the state that says so are there together or not at all."""
     receipt = _waiting(receipt_id)
     if receipt is None:
         return
-    result = parsers.of(receipt.kind).parser(receipt, bodies.body_of(receipt))
-    Receipt.objects.filter(pk=receipt_id).update(
-        state=State.NEEDS_MAPPING if result.needs_mapping else State.PARSED,
-        error=storable(result.needs_mapping, _ERROR_LENGTH),
-        parsed_at=Now(),
-    )
+    result = parser(receipt)
+    state = State.NEEDS_MAPPING if result.needs_mapping else State.PARSED
+    error = storable(result.needs_mapping, _ERROR_LENGTH)
+    run(_PARSED, {"id": receipt_id, "state": state.value, "error": error})
 
 
 def _waiting(receipt_id: int) -> Receipt | None:
     """The receipt, locked to the end of the transaction; None if it does not wait or another has it."""
-    free = Receipt.objects.select_for_update(skip_locked=True, no_key=True)
-    return free.filter(pk=receipt_id, state=State.RECEIVED, kind__in=parsers.kinds()).first()
+    for receipt in select(Receipt, _FREE, {"id": receipt_id, "state": State.RECEIVED.value}):
+        if receipt.kind in parsers.kinds():
+            return receipt
+    return None
 
 
 def _fail(receipt_id: int, error: str) -> None:

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.devices import events, states
 from apps.devices.edge.happenings import Happening
 from apps.meters.acquisuite import codes
 from apps.meters.acquisuite.logfile import LogFile
 from apps.meters.layouts import places as layouts_of
+from apps.meters.layouts import points_of
 from apps.meters.models import Assignment, Layout, Logger, LoggerDevice
 from apps.meters.reading import Rows
 from apps.readings import store
@@ -95,8 +97,10 @@ def _take_states(source: Source, log: LogFile, rows: Rows, layouts: Sequence[Lay
 
 def _faults(log: LogFile, rows: Rows) -> Stated:
     """Rows of events say nothing of the meter."""
-    telling = rows & (log.good | np.array([codes.is_fault(code) for code in log.codes.tolist()], bool))
-    return _at_changes(log, telling, [_fault(code) for code in log.codes.tolist()])
+    there = sorted({codes.GOOD, *log.codes.tolist()})
+    texts = [_fault(code) for code in there]
+    telling = rows & (log.good | codes.are_faults(log.codes))
+    return _at_changes(log, telling, texts, np.searchsorted(there, log.codes))
 
 
 def _fault(code: int) -> str:
@@ -105,12 +109,14 @@ def _fault(code: int) -> str:
 
 def _alarms(log: LogFile, rows: Rows, bitmaps: Mapping[int, int], layouts: Sequence[Layout]) -> Stated:
     """Good rows tell; the alarm cells of others are empty whatever they were before."""
-    if not bitmaps:
-        return _at_changes(log, rows & log.good, [NONE] * len(log.stamps))
-    names = [{point.number: point.name or point.field for point in one.points.all()} for one in layouts]
-    places = layouts_of(layouts, log.stamps).tolist()
-    texts = [_alarm(bitmaps.get(row, 0), names[place]) for row, place in enumerate(places)]
-    return _at_changes(log, rows & log.good, texts)
+    numbers = {NONE: 0}
+    which = np.zeros(len(log.stamps), np.intp)
+    if bitmaps:
+        names = [{point.number: point.name or point.field for point in points_of(one)} for one in layouts]
+        places = layouts_of(layouts, log.stamps)
+        for row, bitmap in bitmaps.items():
+            which[row] = numbers.setdefault(_alarm(bitmap, names[places[row]]), len(numbers))
+    return _at_changes(log, rows & log.good, list(numbers), which)
 
 
 def _alarm(bitmap: int, names: Mapping[int, str]) -> str:
@@ -118,12 +124,18 @@ def _alarm(bitmap: int, names: Mapping[int, str]) -> str:
     return ", ".join(names.get(number) or f"point {number}" for number in points)[:LONGEST] or NONE
 
 
-def _at_changes(log: LogFile, rows: Rows, texts: Sequence[str]) -> Stated:
-    """The texts of these rows where they change, and the last; of rows of one stamp a good one counts."""
-    order = sorted(np.flatnonzero(rows).tolist(), key=lambda row: (log.stamps[row], log.codes[row] == 0))
-    stated = list({int(log.stamps[row]): texts[row] for row in order}.items())
-    return [
-        one
-        for place, one in enumerate(stated)
-        if place in (0, len(stated) - 1) or one[1] != stated[place - 1][1]
-    ]
+def _at_changes(log: LogFile, rows: Rows, texts: Sequence[str], which: NDArray[np.intp]) -> Stated:
+    """The texts of these rows where they change, and the last; of rows of one stamp a good one counts.
+
+    `which` (n,) tells each row's text by its place in `texts`, which all differ.
+    """
+    order = np.flatnonzero(rows)
+    if not order.size:
+        return []
+    order = order[np.lexsort((log.good[order], log.stamps[order]))]
+    stamps = log.stamps[order]
+    order = order[np.append(stamps[1:] != stamps[:-1], True)]
+    told = which[order]
+    changes = np.append(True, told[1:] != told[:-1])
+    changes[-1] = True
+    return [(int(log.stamps[row]), texts[which[row]]) for row in order[changes].tolist()]

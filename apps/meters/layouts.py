@@ -24,17 +24,23 @@ from apps.meters.acquisuite.mapping import Known, Target
 from apps.meters.acquisuite.points import guess
 from apps.meters.models import ALWAYS, ClassPoint, DeviceClass, Layout, Logger, LoggerDevice, Point
 from apps.readings.samples import Stamps
+from config.prepared import select
 
 STATE = Layout.State
 
 
 def settle(*, device: LoggerDevice, log: LogFile, device_class: int | None, now: datetime) -> list[Layout]:
     """The layouts of `device` in order of time, once `log` was looked at. Call it with the device locked."""
-    known = list(device.layouts.order_by("valid_from"))
+    known = select(Layout, "WHERE device_id = %(device)s::bigint ORDER BY valid_from", {"device": device.pk})
     if not known:
         known = [_first(device, log, device_class, now)]
     known = _after_header(device, known, log, device_class, now)
     return _after_codes(device, known, log, now)
+
+
+def points_of(layout: Layout) -> list[Point]:
+    """Its points, by number."""
+    return select(Point, "WHERE layout_id = %(layout)s::bigint ORDER BY number", {"layout": layout.pk})
 
 
 def places(known: Sequence[Layout], stamps: Stamps) -> NDArray[np.intp]:

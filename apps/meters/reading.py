@@ -13,6 +13,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.meters import layouts
 from apps.meters.acquisuite.logfile import LogFile
 from apps.meters.models import Assignment, Layout, Point
 from apps.readings import store
@@ -56,7 +57,7 @@ def take(
     """
     source = assignment.meter.source
     rows = _taken(log, rows, source, counts)
-    points = [point for point in layout.points.all() if point.used and point.number < log.width]
+    points = [point for point in layouts.points_of(layout) if point.used and point.number < log.width]
     if not rows.any() or not points:
         counts.rejected += int(rows.sum()) if not points else 0
         return
@@ -66,10 +67,10 @@ def take(
     fresh = _fresh(stamps, values, known, later)
     _count(counts, values, known, fresh, repeats=int(rows.sum()) - len(stamps))
     if fresh.any():
-        kept = np.where(fresh, values, np.nan)
+        kept = values if fresh.all() else np.where(fresh, values, np.nan)
         wanted = fresh.any(axis=0)
         block = store.Block(fields, stamps[wanted], kept[:, wanted])
-        store.append([store.Upload(source.pk, (block,))], received_at=received_at)
+        store.append([store.Upload(source.pk, (block,))], received_at=received_at, held=True)
         for day in np.unique(stamps[wanted] // DAY).tolist():
             store.compact_soon(source.pk, day)
 
@@ -114,11 +115,16 @@ def _stored(source_id: int, fields: Sequence[str], stamps: Stamps) -> Values:
     numbers = series_ids(source_id, fields)
     found = store.read(list(numbers.values()), start=int(stamps[0]), end=int(stamps[-1]) + 1)
     known = np.full((len(fields), len(stamps)), np.nan)
+    clock, places, there = None, stamps, stamps == 0
     for row, name in enumerate(fields):
         samples = found[numbers[name]]
-        if len(samples):
-            places = np.searchsorted(samples.stamps, stamps).clip(max=len(samples) - 1)
-            known[row] = np.where(samples.stamps[places] == stamps, samples.values[places], np.nan)
+        if not len(samples):
+            continue
+        if samples.stamps is not clock:  # fields of one meter share theirs
+            clock = samples.stamps
+            places = np.searchsorted(clock, stamps).clip(max=len(clock) - 1)
+            there = clock[places] == stamps
+        known[row] = np.where(there, samples.values[places], np.nan)
     return known
 
 

@@ -2,52 +2,86 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
-
 from apps.alerts import rhythm
 from apps.alerts.rhythm import Rhythm
-from apps.meters.acquisuite.replies import Reply
-from apps.meters.models import Logger, LoggerDevice, UploadFile, UploadSession
+from apps.meters.models import Logger, LoggerDevice, UploadFile
+from config.prepared import fetch, run, select
 
 PAUSE = timedelta(minutes=15)
 """A logger that says nothing for so long has ended its session."""
 
 
-def session_of(
-    *, logger: Logger, now: datetime, address: str | None, status: Mapping[str, str] | None = None
-) -> UploadSession:
-    """The session that a request belongs to; one with a status report begins a new one."""
-    if status is None:
-        going_on = UploadSession.objects.filter(logger=logger, last_at__gt=now - PAUSE).first()
-        if going_on is not None:
-            return going_on
-    return UploadSession.objects.create(
-        logger=logger,
-        started_at=now,
-        last_at=now,
-        address=address,
-        attempt=_number((status or {}).get("UPLOADATTEMPT")),
-        status=dict(status or {}),
+@dataclass(frozen=True)
+class Heard:
+    """The session that a request belongs to, and what is learnt of the logger's uploads so far."""
+
+    session_id: int
+    rhythm: Mapping[str, Any]
+
+
+def heard(
+    *,
+    logger: Logger,
+    now: datetime,
+    address: str | None,
+    loop_name: str = "",
+    status: Mapping[str, str] | None = None,
+) -> Heard:
+    """Note that a logger called, and count the request; one with a status report begins a new session."""
+    told = {
+        "logger": logger.pk,
+        "now": now,
+        "since": now - PAUSE,
+        "address": address,
+        "loop_name": loop_name[:120],
+        "reports": status is not None,
+        "attempt": _number((status or {}).get("UPLOADATTEMPT")),
+        "status": json.dumps(dict(status or {})),
+    }
+    ((session_id, rhythm),) = fetch(_HEARD, told)
+    return Heard(session_id, json.loads(rhythm or "{}"))
+
+
+_HEARD = """
+WITH heard AS (
+    UPDATE meters_logger SET
+        last_seen_at = %(now)s::timestamptz,
+        address = %(address)s::inet,
+        loop_name = coalesce(nullif(%(loop_name)s::varchar, ''), loop_name)
+    WHERE id = %(logger)s::bigint
+    RETURNING rhythm::text
+), counted AS (
+    UPDATE meters_uploadsession SET last_at = %(now)s::timestamptz, requests = requests + 1
+    WHERE NOT %(reports)s::boolean AND id = (
+        SELECT id FROM meters_uploadsession
+        WHERE logger_id = %(logger)s::bigint AND last_at > %(since)s::timestamptz
+        ORDER BY started_at DESC, id DESC LIMIT 1
     )
+    RETURNING id
+), begun AS (
+    INSERT INTO meters_uploadsession
+        (logger_id, started_at, last_at, address, attempt, status, requests, failures)
+    SELECT %(logger)s::bigint, %(now)s::timestamptz, %(now)s::timestamptz, %(address)s::inet,
+        %(attempt)s::int, %(status)s::jsonb, 1, 0
+    WHERE NOT EXISTS (SELECT FROM counted)
+    RETURNING id
+)
+SELECT id, (SELECT rhythm FROM heard) FROM (SELECT id FROM counted UNION ALL SELECT id FROM begun) AS session
+"""
 
 
-def note(*, session: UploadSession, reply: Reply, now: datetime) -> None:
-    """Count a request of a session."""
-    failed = 0 if reply.success else 1
-    UploadSession.objects.filter(pk=session.pk).update(
-        last_at=now, requests=F("requests") + 1, failures=F("failures") + failed
-    )
+def failed(*, session_id: int) -> None:
+    """Count a request of a session that was not answered SUCCESS."""
+    run(_FAILED, {"session": session_id})
 
 
-def heard(*, logger: Logger, address: str | None, now: datetime, loop_name: str = "") -> None:
-    """Note that a logger called."""
-    named = {"loop_name": loop_name[:120]} if loop_name else {}
-    Logger.objects.filter(pk=logger.pk).update(last_seen_at=now, address=address, **named)
+_FAILED = "UPDATE meters_uploadsession SET failures = failures + 1 WHERE id = %(session)s::bigint"
 
 
 def report(*, logger: Logger, status: Mapping[str, str]) -> None:
@@ -67,14 +101,20 @@ def report(*, logger: Logger, status: Mapping[str, str]) -> None:
         Logger.objects.filter(pk=logger.pk).update(**known)
 
 
-def uploaded(*, logger: Logger, now: datetime) -> None:
-    """Note that a log came, and learn how often they do."""
-    stored = Logger.objects.filter(pk=logger.pk).values_list("rhythm", flat=True).first() or {}
+def uploaded(*, logger: Logger, learnt: Mapping[str, Any], now: datetime) -> None:
+    """Note that a log came, and learn how often they do; `learnt` is what was so far."""
     stamp = int(now.timestamp() * 1000)
-    known = rhythm_of(stored) or Rhythm(heard_at=stamp)
-    learnt = rhythm.heard(known, stamp, stamp)
-    changes: dict[str, Any] = {} if learnt is known else {"rhythm": asdict(learnt)}
-    Logger.objects.filter(pk=logger.pk).update(last_upload_at=now, **changes)
+    known = rhythm_of(learnt) or Rhythm(heard_at=stamp)
+    after = rhythm.heard(known, stamp, stamp)
+    changed = None if after is known else json.dumps(asdict(after))
+    run(_UPLOADED, {"logger": logger.pk, "now": now, "rhythm": changed})
+
+
+_UPLOADED = """
+UPDATE meters_logger
+SET last_upload_at = %(now)s::timestamptz, rhythm = coalesce(%(rhythm)s::jsonb, rhythm)
+WHERE id = %(logger)s::bigint
+"""
 
 
 def rhythm_of(stored: Mapping[str, Any]) -> Rhythm | None:
@@ -87,8 +127,15 @@ def rhythm_of(stored: Mapping[str, Any]) -> Rhythm | None:
 
 def repeated(*, device: LoggerDevice, md5: str, sha256: str) -> UploadFile | None:
     """The file that brought these very bytes before, if it is still kept."""
-    same = UploadFile.objects.filter(device=device, md5=md5, receipt__body=sha256)
-    return same.select_related("receipt").first()
+    found = select(UploadFile, _SAME, {"device": device.pk, "md5": md5, "sha256": sha256})
+    return found[0] if found else None
+
+
+_SAME = """
+WHERE device_id = %(device)s::bigint AND md5 = %(md5)s::varchar
+    AND receipt_id IN (SELECT id FROM inbox_receipt WHERE body_id = %(sha256)s::varchar)
+ORDER BY received_at DESC, id DESC LIMIT 1
+"""
 
 
 def _number(text: str | None) -> int | None:

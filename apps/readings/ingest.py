@@ -80,14 +80,15 @@ WITH given AS (
 """  # noqa: S608  no part of it comes from outside
 
 
-def append(uploads: Sequence[Upload], *, received_at: datetime) -> None:
+def append(uploads: Sequence[Upload], *, received_at: datetime, held: bool = False) -> None:
     """Store uploads, all or nothing, in one statement.
 
     They are durable on return, or on commit inside a transaction. Undeclared fields become gauges of unknown
-    unit. Raises UnknownSource.
+    unit. Raises UnknownSource; who holds the sources in a transaction, so that none can be deleted, says so
+    by `held` and needs no savepoint.
     """
     try:
-        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+        with transaction.atomic() if connection.in_atomic_block and not held else nullcontext():
             arrived = [_pack(source_id, batch) for source_id, batch in _by_source(uploads)]
             _store([batch for batch in arrived if batch.newest], received_at)
     except IntegrityError as error:

@@ -194,6 +194,25 @@ def test_the_sweep_takes_the_oldest_first_and_leaves_those_just_hinted_at(
     assert [state_of(one) for one in (receipts[2], fresh)] == [State.PARSED, State.RECEIVED]
 
 
+def test_who_receives_may_parse_at_once_with_what_it_knows(arrive: Arrive) -> None:
+    receipt = arrive("north", parse_soon=False)
+    assert (receipt.attempts, receipt.parser_version) == (1, lines.VERSION)
+    parsing.parse_arrived(receipt, lambda again: lines.parse(again, b"south"))
+    receipt.refresh_from_db()
+    assert (receipt.state, receipt.attempts, houses()) == (State.PARSED, 1, {"south"})
+    parsing.parse_arrived(receipt, lambda again: lines.parse(again, b"east"))
+    assert houses() == {"south"}
+
+
+def test_what_it_makes_nothing_of_is_left_to_the_sweep(arrive: Arrive) -> None:
+    receipt = arrive("stumble", parse_soon=False)
+    parsing.parse_arrived(receipt, lambda again: lines.parse(again, b"stumble"))
+    assert state_of(receipt) == State.RECEIVED
+    lines.mended.add("stumble")
+    parsing.sweep(now=AT + timedelta(hours=1))
+    assert state_of(receipt) == State.PARSED
+
+
 def test_a_kind_has_one_parser() -> None:
     with pytest.raises(ValueError, match=r"test\.lines"):
         parsers.register(lines.KIND, lines.parse, 4)

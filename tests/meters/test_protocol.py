@@ -153,10 +153,10 @@ class TestReplies:
     def test_what_fails_after_the_commit_is_still_success(
         self, box: Box, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(receipt_id: int) -> None:
+        def broken(receipt: Receipt, parser: object) -> None:
             raise OperationalError("away")
 
-        monkeypatch.setattr(modes, "parse", broken)
+        monkeypatch.setattr(modes, "parse_arrived", broken)
         assert box.log(rows()).content == SUCCESS
         assert states() == [State.RECEIVED]
 
@@ -255,7 +255,7 @@ class TestReplies:
         def broken(*args: Any, **options: Any) -> None:
             raise RuntimeError("oops")
 
-        monkeypatch.setattr("apps.meters.uploads.session_of", broken)
+        monkeypatch.setattr("apps.meters.uploads.heard", broken)
         assert failed(box.log(rows()), 500)
         assert PASSWORD not in caplog.text
 

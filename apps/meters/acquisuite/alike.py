@@ -93,7 +93,7 @@ def _stamps(times: Sequence[str]) -> tuple[Stamps, NDArray[np.bool_]]:
 def _values(rows: Sequence[str], width: int) -> Values | None:
     """The points (n, width) of rows of as many cells each; None where one is no number or spelt oddly."""
     cells = f"[{','.join(rows)}]"
-    if any(spelt in cells for spelt in _ZEROS):
+    if "-0" in cells and any(spelt in cells for spelt in _ZEROS):
         return None
     numbers = _numbers(cells) or _numbers(_with_nulls(cells))
     if numbers is None or len(numbers) != len(rows) * width:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 GOOD = 0
 NO_ANSWER = 139
 CLOCK_CHANGED = 162
@@ -20,6 +23,7 @@ EVENTS = {
 }
 """Types of the events that rows with these codes are stored as."""
 
+_EVENT_CODES = np.array(list(EVENTS))
 _MEANINGS = {
     2: "no such file or device",
     3: "no such process",
@@ -67,6 +71,12 @@ _MEANINGS = {
 def meaning(code: int) -> str:
     """What a code means, in a few words."""
     return _MEANINGS.get(code) or (f"system error {code}" if 0 < code < 128 else f"code {code}")
+
+
+def are_faults(found: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each of `found` (n,), as `is_fault` says of one."""
+    faults: NDArray[np.bool_] = (found != GOOD) & ~np.isin(found, _EVENT_CODES)
+    return faults
 
 
 def is_fault(code: int) -> bool:

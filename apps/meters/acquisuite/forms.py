@@ -8,6 +8,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -34,7 +35,7 @@ class Part:
     filename: str
     body: bytes
 
-    @property
+    @cached_property
     def md5(self) -> str:
         """The checksum of the bytes as sent, as loggers write it."""
         return hashlib.md5(self.body, usedforsecurity=False).hexdigest()

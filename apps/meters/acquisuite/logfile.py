@@ -84,37 +84,36 @@ class _BadRowError(ValueError):
     """A line that is no row; the text says why."""
 
 
-def check_size(text: str) -> None:
-    """Raise UnreadableError for more columns than any meter has. Cheap: it looks at no cell."""
-    _check_size(lines(text))
+def split(text: str) -> list[str]:
+    """The lines of a text, however they end. Cheap: it looks at no cell.
 
-
-def _check_size(given: Sequence[str]) -> None:
-    wide = [line for line in given if len(line) > MOST_POINTS]
+    Raises UnreadableError for more columns than any meter has.
+    """
+    found = (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).split("\n")
+    wide = [line for line in found if len(line) > MOST_POINTS]
     most = max((max(line.count(","), line.count("\t")) for line in wide), default=0)
     if most + 1 > FIXED + MOST_POINTS:
         raise UnreadableError(f"The file has {most + 1:,} columns; at most {FIXED + MOST_POINTS:,} are read.")
-
-
-def lines(text: str) -> list[str]:
-    """The lines of a text, however they end."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return found
 
 
 def parse(text: str, *, newest: int) -> LogFile:
-    """The rows of a file. Stamps after `newest` (ms), like those before 2000, are a wrong clock's.
+    """The rows of a file, as `read` has them. Raises UnreadableError."""
+    return read(split(text), newest=newest)
+
+
+def read(given: Sequence[str], *, newest: int) -> LogFile:
+    """The rows in the lines of a file. Stamps after `newest` ms, like those before 2000, are a wrong clock's.
 
     Raises UnreadableError when no line of it is a row and it is not empty, or its header changes within it.
     """
-    given = lines(text)
-    _check_size(given)
     found = alike.read(given, oldest=OLDEST, newest=newest)
     reader = _Reader(newest, found.places[0].item() if found.places.size else len(given))
-    read = set(found.places.tolist())
+    done = set(found.places.tolist())
     for place, line in enumerate(given):
-        if place not in read and len(line) >= SHORTEST and not line.isspace():
+        if place not in done and len(line) >= SHORTEST and not line.isspace():
             reader.take(place, line)
-    if reader.bad_count and not (read or reader.stamps or reader.dated or reader.header):
+    if reader.bad_count and not (done or reader.stamps or reader.dated or reader.header):
         raise UnreadableError(f"No line of the file is a row of a log: {reader.bad[0].reason}.")
     return reader.log(found)
 

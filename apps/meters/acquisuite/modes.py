@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 
@@ -17,21 +18,23 @@ from apps.devices import events
 from apps.devices.edge.happenings import Happening
 from apps.inbox import arrivals
 from apps.inbox.models import Receipt
-from apps.inbox.parsing import parse
+from apps.inbox.parsers import ParseError, Result
+from apps.inbox.parsing import parse_arrived
 from apps.meters import configs, mirror, uploads
 from apps.meters.acquisuite import access, ini, logfile, manifest
 from apps.meters.acquisuite.forms import Form, Part
 from apps.meters.acquisuite.replies import RefusedError, Reply, content, failure, success
 from apps.meters.acquisuite.unpacking import UnreadableError, unpack
-from apps.meters.models import Logger, LoggerDevice, UploadFile, UploadSession
-from apps.meters.parsing import KIND
+from apps.meters.models import Logger, LoggerDevice, UploadFile
+from apps.meters.parsing import KIND, parse_lines
+from config.prepared import insert, select
 
 logger = logging.getLogger(__name__)
 
-CHEAP = 256 * 1024
-"""Characters of text that are parsed before the answer; more are left to a worker."""
+CHEAP = 1024 * 1024
+"""Characters of text that are parsed before the answer, some days of minutes; more are left to a worker."""
 UNKNOWN_MODE = "UNKNOWN_MODE"
-_HEX = frozenset("0123456789abcdef")
+Parser = Callable[[Receipt], Result]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Call:
     form: Form
     address: str | None
     now: datetime
-    session: UploadSession
+    heard: uploads.Heard
+    status: Mapping[str, str]
 
     @property
     def mode(self) -> str:
@@ -59,14 +63,15 @@ def answer(form: Form, *, address: str | None, now: datetime) -> Reply:
     if not (found.enabled and found.house.enabled):
         raise RefusedError(failure(403, "this logger is disabled"))
     status = _status(form) if mode == "STATUS" else None
-    session = uploads.session_of(logger=found, now=now, address=address, status=status)
-    uploads.heard(logger=found, address=address, now=now, loop_name=form.variables.get("LOOPNAME", ""))
-    call = Call(found, form, address, now, session)
+    loop_name = form.variables.get("LOOPNAME", "")
+    heard = uploads.heard(logger=found, now=now, address=address, loop_name=loop_name, status=status)
+    call = Call(found, form, address, now, heard, status or {})
     try:
         reply = _MODES.get(mode, _unknown)(call)
     except RefusedError as refused:
         reply = refused.reply
-    uploads.note(session=session, reply=reply, now=now)
+    if not reply.success:
+        uploads.failed(session_id=heard.session_id)
     return reply
 
 
@@ -76,7 +81,7 @@ def _status(form: Form) -> dict[str, str]:
 
 
 def _report(call: Call) -> Reply:
-    uploads.report(logger=call.logger, status=call.session.status)
+    uploads.report(logger=call.logger, status=call.status)
     return success()
 
 
@@ -133,22 +138,34 @@ def _take_log(call: Call) -> Reply:
     if device is None:
         raise _kept_out(call, part, "MODBUSDEVICE is missing")
     earlier = uploads.repeated(device=device, md5=part.md5, sha256=hashlib.sha256(part.body).hexdigest())
+    parser = None
     try:
         text = unpack(part.body)
-        logfile.check_size(text)
-        reply, cheap = success(), len(text) <= CHEAP
+        lines = logfile.split(text)
+        reply = success()
+        if len(text) <= CHEAP:
+            parser = partial(parse_lines, lines=lines)
     except UnreadableError as error:
-        reply, cheap = _for_unreadable(str(error)), True
+        reply, parser = _for_unreadable(str(error)), partial(_refuse, reason=str(error))
     if earlier is not None:
         _record(call, part, reply, device=device, earlier=earlier)
+        uploads.uploaded(logger=call.logger, learnt=call.heard.rhythm, now=call.now)
     else:
-        _keep(call, part, device, reply, cheap=cheap)
-    uploads.uploaded(logger=call.logger, now=call.now)
+        _keep(call, part, device, reply, parser)
     return reply
 
 
-def _keep(call: Call, part: Part, device: LoggerDevice, reply: Reply, *, cheap: bool) -> None:
-    """Commit the bytes and that they came; read them now where that is quick."""
+def _refuse(receipt: Receipt, *, reason: str) -> Result:
+    raise ParseError(reason)
+
+
+def _keep(call: Call, part: Part, device: LoggerDevice, reply: Reply, parser: Parser | None) -> None:
+    """Commit the bytes and that they came; read them now where that is quick, which is to have a parser."""
+
+    def record(receipt: Receipt) -> None:
+        _record(call, part, reply, device=device, receipt=receipt)
+        uploads.uploaded(logger=call.logger, learnt=call.heard.rhythm, now=call.now)
+
     try:
         receipt = arrivals.receive(
             kind=KIND,
@@ -162,21 +179,21 @@ def _keep(call: Call, part: Part, device: LoggerDevice, reply: Reply, *, cheap: 
             },
             body=part.body,
             received_at=call.now,
-            parse_soon=not cheap,
-            beside=lambda kept: _record(call, part, reply, device=device, receipt=kept),
+            parse_soon=parser is None,
+            beside=record,
         )
     except arrivals.BodyTooLarge as error:
         raise _kept_out(call, part, str(error)) from error
-    if cheap:
-        _read(receipt.pk)
+    if parser is not None:
+        _read(receipt, parser)
 
 
-def _read(receipt_id: int) -> None:
+def _read(receipt: Receipt, parser: Parser) -> None:
     """Whatever happens here, the bytes are kept, and the sweep reads them later."""
     try:
-        parse(receipt_id)
+        parse_arrived(receipt, parser)
     except Exception:
-        logger.exception("Receipt %s is left to the sweep", receipt_id)
+        logger.exception("Receipt %s is left to the sweep", receipt.pk)
 
 
 def _for_unreadable(reason: str) -> Reply:
@@ -216,8 +233,8 @@ def _record(
     earlier: UploadFile | None = None,
     size: int | None = None,
 ) -> None:
-    UploadFile.objects.create(
-        session=call.session,
+    file = UploadFile(
+        session_id=call.heard.session_id,
         device=device,
         receipt=receipt,
         mode=call.mode[:32],
@@ -232,6 +249,7 @@ def _record(
         same=earlier.rows if earlier else None,
         notes=[f"The same file came at {earlier.received_at:%Y-%m-%d %H:%M} UTC."] if earlier else [],
     )
+    insert(file)
 
 
 def _device(call: Call) -> LoggerDevice | None:
@@ -249,8 +267,11 @@ def _device_of_name(call: Call, part: Part) -> LoggerDevice | None:
 
 
 def _device_at(call: Call, address: int) -> LoggerDevice:
-    device, _ = LoggerDevice.objects.get_or_create(logger=call.logger, address=address)
-    return device
+    at = {"logger": call.logger.pk, "address": address}
+    known = select(
+        LoggerDevice, "WHERE logger_id = %(logger)s::bigint AND address = %(address)s::smallint", at
+    )
+    return known[0] if known else LoggerDevice.objects.get_or_create(logger=call.logger, address=address)[0]
 
 
 def _config_name(form: Form, part: Part | None) -> str | None:
