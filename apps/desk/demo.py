@@ -66,20 +66,22 @@ def clear() -> None:
     demo_building.clear()
 
 
-def seed(*, now: datetime, url: str, ports: Mapping[str, int]) -> House:
+def seed(*, now: datetime, url: str, ports: Mapping[str, int], history: timedelta | None = None) -> House:
     """Make what is missing of the demo, with readings up to `now`, and its agent's bundle for `url`.
 
-    Each kind of device answers on its one of the `ports` of this machine.
+    Each kind of device answers on its one of the `ports` of this machine. The `history` is two weeks long
+    unless another length is given.
     """
+    span = history or HISTORY
     for email, (name, role) in PEOPLE.items():
         if not User.objects.filter(email=email).exists():
             User.objects.create_user(email, DEMO_PASSWORD, name=name, role=role)
     house = _house()
     devices = [(_device(house, one, ports[one.kind]), one) for one in APPLIANCES]
     _write_bundle(house, url)
-    weather = world(house)
+    weather = world(house, span)
     for device, appliance in devices:
-        _fill_history(device, appliance, weather, now)
+        _fill_history(device, appliance, weather, now, span)
     create_required(house=house)  # after its history, which jobs then compute
     return house
 
@@ -89,14 +91,14 @@ def members() -> list[User]:
     return list(User.objects.filter(email__in=PEOPLE).exclude(role=Role.ADMINISTRATOR))
 
 
-def world(house: House) -> World:
+def world(house: House, history: timedelta) -> World:
     """The simulated world of the demo house: the same at every start."""
-    return World(SEED, milliseconds(world_start(house)), BUILDING)
+    return World(SEED, milliseconds(world_start(house, history)), BUILDING)
 
 
-def world_start(house: House) -> datetime:
+def world_start(house: House, history: timedelta | None = None) -> datetime:
     """The UTC midnight at which the meter's registers stood at zero: a week before its history."""
-    start = house.created_at - HISTORY - timedelta(days=7)
+    start = house.created_at - (history or HISTORY) - timedelta(days=7)
     return start.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -158,19 +160,21 @@ def _write_bundle(house: House, url: str) -> None:
     path.write_text(json.dumps(replace(bundle, url=url).as_dict()))
 
 
-def _fill_history(device: Device, appliance: Appliance, world: World, now: datetime) -> None:
-    """Store what the agent would have read since the newest reading, at most two weeks back."""
+def _fill_history(
+    device: Device, appliance: Appliance, world: World, now: datetime, history: timedelta
+) -> None:
+    """Store what the agent would have read since the newest reading, at most `history` back."""
     newest = max((stamp for stamp, _ in store.latest([device.pk]).get(device.pk, {}).values()), default=0)
     end, step = milliseconds(now), appliance.step
-    start = -(-max(milliseconds(now - HISTORY), newest + step) // step) * step
+    start = -(-max(milliseconds(now - history), newest + step) // step) * step
     gap = milliseconds(device.source.house.created_at - timedelta(days=3))
     days = tqdm(
         list(_days(start, end)), f"History of {appliance.kind}", unit="day", disable=None, leave=False
     )
     for first, last in days:
-        history = appliance.past(world, first, last, step, (gap, gap + 4 * 3_600_000))
-        if history.timestamps:
-            _store(device, history, now)
+        past = appliance.past(world, first, last, step, (gap, gap + 4 * 3_600_000))
+        if past.timestamps:
+            _store(device, past, now)
 
 
 def _days(start: int, end: int) -> Iterable[tuple[int, int]]:

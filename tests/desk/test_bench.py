@@ -118,6 +118,33 @@ def test_loggers_lose_nothing_while_worker_and_postgresql_are_killed(tmp_path: P
     assert rows["files sent again", None]["value"] >= 0
 
 
+PAGES = {
+    "dashboard page": "",
+    "dashboard data, unchanged": "ratio <= 4",
+    "dashboard data, after an arrival": "ratio <= 4",
+    "month report": "ratio <= 6",
+    "admin start page": "ratio <= 8",
+    "device list": "ratio <= 8",
+}
+
+
+@pytest.mark.slow
+def test_pages_are_measured_beside_an_empty_one_of_the_same_server(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    tiny = ["--viewers", "2", "--devices", "25", "--days", "2", "--rounds", "1", "--asks", "2"]
+
+    done = bench("pages", *tiny, "--json", str(file))
+
+    assert done.returncode == 0, done.stderr
+    rows = {(one["metric"], one["against"]): one for one in json.loads(file.read_text())}
+    for name, goal in PAGES.items():
+        for part in ("p50", "p95"):
+            assert rows[f"{name}, {part}", "empty page"]["goal"] == goal
+            empty, known = (rows[f"{name}, {part}", one] for one in ("empty page", "empty page, logged in"))
+            assert empty["value"] == known["value"] > 0
+            assert empty["ratio"] > known["ratio"]
+
+
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_a_database_that_somebody_uses_is_not_taken() -> None:

@@ -8,18 +8,15 @@ upload that completed it.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +26,7 @@ from django.db import OperationalError, connection
 from tqdm import tqdm
 
 from apps.desk.bench import logger_files
+from apps.desk.bench.apart import is_inside, run_apart
 from apps.desk.bench.logger_files import HEADERS, LOAD, SOLAR, Upload, uploads
 from apps.desk.bench.results import BenchError, Goal, Row, row
 from apps.desk.bench.serving import Server, cpu_seconds, gunicorn, post
@@ -48,7 +46,6 @@ from config import servers
 from config.processes import die_with_parent
 
 BENCH = "acquisuite"
-INSIDE = "WATTDESK_BENCH_INSIDE"
 BARE = "bare WSGI"
 PATH = "/api/v1/loggers/acquisuite/"
 SAMPLE = 40
@@ -96,27 +93,7 @@ def run(size: Size, *, now: datetime) -> list[Row]:
     """Run it on servers of its own, in a process of its own. Raises BenchError."""
     if size.loggers * size.devices <= SAMPLE or size.devices < 2:
         raise BenchError(f"Two devices and more than {SAMPLE} files are needed: name more loggers.")
-    if os.environ.get(INSIDE):
-        return _inside(size, now)
-    with tempfile.TemporaryDirectory(prefix="wattdesk-bench-") as folder:
-        file = Path(folder) / "rows.json"
-        environment = {
-            key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")
-        }
-        environment |= {"WATTDESK_VAR": str(Path(folder) / "var"), INSIDE: "1", "WATTDESK_BOOTSTRAP": "off"}
-        argv = [sys.executable, "manage.py", "bench", BENCH, "--json", str(file)]
-        argv += ["--loggers", str(size.loggers), "--devices", str(size.devices), "--pace", str(size.pace)]
-        done = subprocess.run(
-            argv,
-            cwd=settings.BASE_DIR,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            preexec_fn=die_with_parent(signal.SIGTERM),
-            check=False,
-        )
-        if done.returncode or not file.exists():
-            raise BenchError(f"The bench of loggers ended with status {done.returncode}.")
-        return [Row(**one) for one in json.loads(file.read_text())]
+    return _inside(size, now) if is_inside() else run_apart(BENCH, size)
 
 
 def _inside(size: Size, now: datetime) -> list[Row]:

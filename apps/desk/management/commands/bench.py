@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from apps.desk.bench import acquisuite, analytics, results, store
+from apps.desk.bench import acquisuite, analytics, pages, results, store
 from apps.desk.bench.results import BenchError, Row
 from config.commands import ExampleCommand
 
@@ -18,8 +18,9 @@ BENCHES: dict[str, tuple[Any, Callable[..., list[Row]]]] = {
     "store": (store.Size, store.run),
     "analytics": (analytics.Size, analytics.run),
     "acquisuite": (acquisuite.Size, acquisuite.run),
+    "pages": (pages.Size, pages.run),
 }
-SIZES = ("days", "rounds", "uploads", "loggers", "devices", "pace")
+SIZES = ("days", "rounds", "uploads", "loggers", "devices", "pace", "viewers", "asks")
 
 
 class Command(ExampleCommand):
@@ -29,12 +30,16 @@ class Command(ExampleCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="*", help=f"which: {', '.join(BENCHES)} (all)")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there as well")
-        parser.add_argument("--days", type=int, help="of data (store: 30, analytics: 90)")
-        parser.add_argument("--rounds", type=int, help="of each (store: 7, analytics: 3)")
+        parser.add_argument("--days", type=int, help="of data (store: 30, analytics: 90, pages: 62)")
+        parser.add_argument("--rounds", type=int, help="of each (store: 7, analytics: 3, pages: 5)")
         parser.add_argument("--uploads", type=int, help="in a round of the store (300)")
         parser.add_argument("--loggers", type=int, help="that upload a day (acquisuite: 200)")
-        parser.add_argument("--devices", type=int, help="of each logger (acquisuite: 10)")
+        parser.add_argument(
+            "--devices", type=int, help="of each logger (acquisuite: 10), in lists (pages: 2000)"
+        )
         parser.add_argument("--pace", type=int, help="files that loggers upload in a second (acquisuite: 2)")
+        parser.add_argument("--viewers", type=int, help="who ask at the same time (pages: 8)")
+        parser.add_argument("--asks", type=int, help="of each viewer in a round (pages: 10)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = options["name"] or list(BENCHES)
