@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from django.db.models import Count, Max, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.alerts import detection
+from apps.alerts.rhythm import SHORTEST
 from apps.alerts.summary import HouseAlerts, open_alerts
 from apps.devices.cards import ago
-from apps.devices.models import Device
 from apps.houses.models import House
 from apps.readings.models import Namespace, Source
-from apps.readings.store import latest
+from apps.readings.times import milliseconds
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Silence:
     `since` is its last reading, None for none ever.
     """
 
-    device: Device
+    device: Source
     since: datetime | None
     now: datetime
 
@@ -80,6 +81,16 @@ class HouseState:
         return "alert" if self.alerts.count else "good"
 
 
+@dataclass(frozen=True)
+class _Count:
+    """What is read in a house: its enabled devices, its meters, and the newest reading (ms) of any."""
+
+    devices: int
+    meters: int
+    newest: int | None
+
+
+NOTHING_THERE = _Count(0, 0, None)
 NOTHING_WRONG = HouseAlerts([], 0)
 WORST_FIRST = ["silent", "alert", "waiting", "empty", "good", "disabled"]
 
@@ -93,18 +104,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def house_states(user: User, now: datetime) -> list[HouseState]:
     """How the houses `user` sees are doing. Six queries, however many houses and devices there are."""
     houses = list(House.objects.visible_to(user).select_related("edge_unit"))
-    devices, meters = _devices_by_house(houses), _meters_by_house(houses)
-    sources = [device.pk for found in devices.values() for device in found]
-    others = [meter for found in meters.values() for meter in found]
-    newest, silent = _newest([*sources, *others]), detection.silent(sources, now)
+    counts, silences = _counts(houses), _silences(houses, now)
     alerts = open_alerts(user=user, now=now)
     states = [
         _state(
             house,
-            devices[house.pk],
-            meters[house.pk],
-            newest,
-            silent,
+            counts.get(house.pk, NOTHING_THERE),
+            silences.get(house.pk, []),
             alerts.get(house.pk, NOTHING_WRONG),
             now,
         )
@@ -113,50 +119,43 @@ def house_states(user: User, now: datetime) -> list[HouseState]:
     return sorted(states, key=lambda state: (WORST_FIRST.index(state.verdict), state.house.name))
 
 
-def _devices_by_house(houses: list[House]) -> dict[int, list[Device]]:
-    """The enabled devices of each house."""
-    found: dict[int, list[Device]] = {house.pk: [] for house in houses}
-    devices = Device.objects.filter(source__house__in=houses, source__enabled=True)
-    for device in devices.select_related("source"):
-        found[device.source.house_id].append(device)
-    return found
+def _enabled(houses: list[House]) -> QuerySet[Source]:
+    return Source.objects.filter(house__in=houses, enabled=True).order_by()
 
 
-def _meters_by_house(houses: list[House]) -> dict[int, list[int]]:
-    """The sources of each house that loggers and providers fill; of their silence, alerts tell."""
-    found: dict[int, list[int]] = {house.pk: [] for house in houses}
-    sources = Source.objects.filter(
-        house__in=houses, enabled=True, namespace__in=[Namespace.METER, Namespace.PLANT]
+def _counts(houses: list[House]) -> dict[int, _Count]:
+    """By house what is read there. Of the silence of meters and plants, alerts tell."""
+    read = Q(namespace__in=[Namespace.METER, Namespace.PLANT])
+    rows = (
+        _enabled(houses)
+        .filter(read | Q(device__isnull=False))
+        .values("house")
+        .annotate(devices=Count("device"), meters=Count("pk", filter=read), newest=Max("latest__newest"))
     )
-    for house, source in sources.order_by().values_list("house", "pk"):
-        found[house].append(source)
+    return {row["house"]: _Count(row["devices"], row["meters"], row["newest"]) for row in rows}
+
+
+def _silences(houses: list[House], now: datetime) -> dict[int, list[Silence]]:
+    """By house the devices that should have been heard of. Nobody counts as silent before `SHORTEST`."""
+    late = Q(latest__newest=None) | Q(latest__newest__lt=milliseconds(now) - SHORTEST)
+    devices = _enabled(houses).filter(late, device__isnull=False)
+    newest = dict(devices.values_list("pk", "latest__newest"))
+    never = {pk for pk, stamp in newest.items() if stamp is None}
+    heard = newest.keys() - never
+    missed = never | (detection.silent(heard, now) if heard else set())
+    found: dict[int, list[Silence]] = {}
+    for device in Source.objects.filter(pk__in=missed).order_by("name") if missed else []:
+        stamp = newest[device.pk]
+        since = None if stamp is None else _instant(stamp)
+        found.setdefault(device.house_id, []).append(Silence(device, since, now))
     return found
-
-
-def _newest(sources: list[int]) -> dict[int, datetime]:
-    """When each source that was ever heard of was so last."""
-    stamps = {source: [stamp for stamp, _ in fields.values()] for source, fields in latest(sources).items()}
-    return {source: _instant(max(found)) for source, found in stamps.items() if found}
 
 
 def _state(
-    house: House,
-    devices: list[Device],
-    meters: list[int],
-    newest: dict[int, datetime],
-    silent: set[int],
-    alerts: HouseAlerts,
-    now: datetime,
+    house: House, count: _Count, silences: list[Silence], alerts: HouseAlerts, now: datetime
 ) -> HouseState:
-    own = [*(device.pk for device in devices), *meters]
-    heard = [newest[source] for source in own if source in newest]
-    silences = [
-        Silence(device, newest.get(device.pk), now)
-        for device in devices
-        if device.pk in silent or device.pk not in newest
-    ]
-    last = max(heard, default=None)
-    return HouseState(house, len(devices), len(meters), last, silences, now, alerts)
+    last = None if count.newest is None else _instant(count.newest)
+    return HouseState(house, count.devices, count.meters, last, silences, now, alerts)
 
 
 def _instant(stamp: int) -> datetime:

@@ -78,7 +78,7 @@ def test_a_device_is_silent_after_three_missed_readings_but_not_within_five_minu
     found = device(house_a, "egauge", interval_s=interval_s)
     Series.objects.create(source=found.source, field="power", cadence=interval_s)
     heard_all_day(found, NOW - age)
-    assert [silence.device for silence in state(alice).silent] == ([found] if silent else [])
+    assert [silence.device for silence in state(alice).silent] == ([found.source] if silent else [])
     assert state(alice).verdict == ("silent" if silent else "good")
 
 
@@ -86,7 +86,7 @@ def test_who_uploads_a_day_at_once_is_not_silent_meanwhile(alice: User, house_a:
     daily = device(house_a, "linky")
     heard(daily, NOW - timedelta(hours=20))
     assert state(alice).verdict == "good"
-    assert house_states(alice, NOW + timedelta(hours=7))[0].silent[0].device == daily
+    assert house_states(alice, NOW + timedelta(hours=7))[0].silent[0].device == daily.source
 
 
 def test_a_disabled_device_is_not_missed(alice: User, house_a: House) -> None:
@@ -213,7 +213,7 @@ def test_a_house_that_loggers_read_is_not_empty(house_a: House, alice: User, as_
         assert "1 meter read" in overview(as_user(alice))
 
 
-def test_it_takes_six_queries_however_many_houses_there_are(
+def test_it_takes_few_queries_however_many_houses_there_are(
     admin: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(12):
@@ -221,7 +221,7 @@ def test_it_takes_six_queries_however_many_houses_there_are(
         for name in ("egauge", "sonnen"):
             heard(device(house, name), NOW)
     with django_assert_num_queries(6):
-        assert len(house_states(admin, NOW)) == 12
+        assert len(house_states(admin, NOW + timedelta(days=3))) == 12
 
 
 def test_the_whole_page_takes_few_queries(
