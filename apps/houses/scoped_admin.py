@@ -49,6 +49,8 @@ class VisibleFilter(RelatedFieldListFilter):
 class ScopedAdmin(ModelAdmin):
     """An admin that shows what is visible, and answers 404 for the rest."""
 
+    list_per_page = 50  # twice as quick as Django's hundred, and still more than a screen
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         ordering = self.get_ordering(request)
         found = visible(self.model, request)

@@ -38,7 +38,6 @@ class AnalyticsItemAdmin(DetailedAdmin, ScopedHistoryAdmin):
     list_select_related = ["house", "source"]
     search_fields = ["name", "label", "description", "formula", "house__name", "house__label"]
     ordering = ["house__name", "name"]
-    list_per_page = 50
     show_full_result_count = False
     readonly_fields: ClassVar[list[str]] = ["house", "name"]
     list_before_template = "admin/analytics/item/lacking.html"
