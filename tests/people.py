@@ -15,6 +15,7 @@ from pytest_django import Settings
 from apps.accounts import throttles
 from apps.accounts.models import User
 from apps.accounts.roles import Role
+from apps.analytics.reports import panel
 from apps.desk import live
 from apps.houses.models import House, Membership
 
@@ -31,6 +32,7 @@ def _light_settings(settings: Settings) -> None:
     settings.AXES_ENABLED = False  # its own tests turn it on
     throttles.forget()
     live.forget()
+    panel.forget()
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

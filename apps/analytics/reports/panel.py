@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +21,7 @@ REFRESH = timedelta(minutes=1)
 """For how long an answer stands: a page asks every five seconds, and a day's energy changes slowly."""
 
 _REMEMBERED = 1_000  # houses, in each process
-_known: dict[tuple[int, int], tuple[datetime, Mapping[str, Any]]] = {}
+_known: dict[tuple[int, int], tuple[datetime, list[Amount]]] = {}
 
 
 def forget() -> None:
@@ -32,7 +31,7 @@ def forget() -> None:
 
 def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | None:
     """The amounts so far; None, no panel, where the house has no item of them."""
-    found = _amounts(house, now)
+    found = _remembered(house, now)
     return (
         {"amounts": [vars(one) | {"text": one.text, "note": today.note(one)} for one in found]}
         if found
@@ -42,22 +41,22 @@ def panel_context(house: House, user: User, now: datetime) -> dict[str, Any] | N
 
 def panel_live(house: House, user: User, now: datetime) -> LiveData:
     """The same for the page's refresh: at most once a minute it is worked out anew."""
-    data = _remembered(house, now)
+    found = _remembered(house, now)
+    data = today.as_json(found) if found else {}
     version = hashlib.sha256(msgspec.json.encode(data)).hexdigest()
     return LiveData(version=version, data=lambda: {"today": data} if data else {})
 
 
-def _remembered(house: House, now: datetime) -> Mapping[str, Any]:
-    """The answer of this minute, by house and day."""
+def _remembered(house: House, now: datetime) -> list[Amount]:
+    """The amounts of this minute, by house and day; where there are none, items may come at any time."""
     key = house.pk, calendar.start_of_today(house.time_zone, now)
-    made, data = _known.get(key, (None, {}))
-    if made is None or not timedelta(0) <= now - made < REFRESH:
+    made, found = _known.get(key, (None, []))
+    if not found or made is None or not timedelta(0) <= now - made < REFRESH:
         found = _amounts(house, now)
-        data = today.as_json(found) if found else {}
         if len(_known) >= _REMEMBERED:
             _known.clear()
-        _known[key] = now, data
-    return data
+        _known[key] = now, found
+    return found
 
 
 def _amounts(house: House, now: datetime) -> list[Amount]:
