@@ -15,6 +15,7 @@ from apps.alerts.summary import Line, lines, of_house
 from apps.houses.models import House
 from apps.houses.panels import LiveData, Panel
 from apps.readings import calendar
+from apps.readings.sql import fetch
 
 MOST = 20
 
@@ -87,11 +88,19 @@ def panel_live(house: House, user: User, now: datetime) -> LiveData:
     return LiveData(version=repr(shown), data=lambda: {"alerts": shown})
 
 
+_PULSE = """
+SELECT id, state FROM alerts_alert
+WHERE house_id = %(house)s AND (state <> 'cleared' OR cleared_at >= %(midnight)s)
+UNION ALL
+SELECT id, reason FROM alerts_maintenance
+WHERE house_id = %(house)s AND starts_at <= %(now)s AND ends_at > %(now)s
+ORDER BY 1, 2
+"""
+
+
 def pulse(house: House, now: datetime) -> object:
     """The alerts of today and the windows of now, by their numbers and states."""
-    found = Alert.objects.filter(_today(house, now), house=house).order_by("pk").values_list("pk", "state")
-    windows = Maintenance.objects.at(now).filter(house=house).order_by("pk").values_list("pk", "reason")
-    return list(found.union(windows, all=True))
+    return fetch(_PULSE, {"house": house.pk, "midnight": _midnight(house, now), "now": now})
 
 
 PANEL = Panel(

@@ -17,6 +17,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.functional import cached_property
 
 from apps.accounts.models import User
+from apps.desk import packing
 from apps.houses.memory import Memory
 from apps.houses.models import House
 from apps.houses.panels import LiveData, panels
@@ -45,18 +46,18 @@ class Answer:
         """When time alone may change it (ms)."""
         return min((part.until for part in self._parts if part.until is not None), default=None)
 
-    def body(self, now: datetime) -> bytes:
-        """The JSON: `now` (ms), and the panels' own keys."""
+    def body(self, now: datetime, *, packed: bool) -> bytes:
+        """The JSON: `now` (ms), and the panels' own keys; as gzip if so wished."""
         with self._lock:  # others wait for the chart rather than draw it again
-            rest = self._data
-        return b'{"now": %d%b' % (milliseconds(now), rest)
+            rest = self._rest
+        head = b'{"now": %d' % milliseconds(now)
+        return rest.after(head) if packed else head + rest.plain
 
     @cached_property
-    def _data(self) -> bytes:
+    def _rest(self) -> packing.Tail:
         merged = {key: value for part in self._parts for key, value in part.data().items()}
-        return (
-            b"".join(f", {_encode(key)}: {_encode(value)}".encode() for key, value in merged.items()) + b"}"
-        )
+        items = [f", {_encode(key)}: {_encode(value)}" for key, value in merged.items()]
+        return packing.tail("".join([*items, "}"]).encode())
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class _Kept:
 
 
 _memory: Memory[_Kept] = Memory(size=SIZE, age=AGE)
+_turns = [Lock() for _ in range(64)]
+"""Of those who look at a house when something arrives, one works it out, and the others wait for that."""
 
 
 def of(*, house: House, user: User, now: datetime) -> Answer:
@@ -77,6 +80,15 @@ def of(*, house: House, user: User, now: datetime) -> Answer:
     # Before anything is worked out, so that what happens meanwhile shows in the next pulse.
     pulse = repr([house.time_zone, *(panel.pulse(house, now) for panel in panels() if panel.live)])
     asked = (house.pk, user.role)
+    kept = _memory.recall(asked, now)
+    if kept is not None and kept.holds(pulse, now):
+        return kept.answer
+    with _turns[hash(asked) % len(_turns)]:
+        return _worked_out(asked, pulse, house, user, now)
+
+
+def _worked_out(asked: tuple[int, str], pulse: str, house: House, user: User, now: datetime) -> Answer:
+    """The answer anew, unless who had the turn before worked it out."""
     kept = _memory.recall(asked, now)
     if kept is not None and kept.holds(pulse, now):
         return kept.answer

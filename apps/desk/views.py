@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
@@ -12,8 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
-from django.views.decorators.gzip import gzip_page
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from apps.accounts import errors
@@ -23,6 +23,7 @@ from apps.houses.models import House
 from apps.houses.panels import panels
 
 ON_A_PAGE = 100
+_ACCEPTS_GZIP = re.compile(r"\bgzip\b")
 
 
 class PersonRequest(HttpRequest):
@@ -61,7 +62,6 @@ def houses(request: PersonRequest) -> HttpResponse:
 
 
 @require_safe
-@gzip_page
 def house_live(request: HttpRequest, house_id: int) -> HttpResponse:
     """What the page of a house refreshes: `now` (ms) and the panels' own keys. 304 while nothing changed."""
     user = request.user
@@ -99,7 +99,12 @@ def _rendered(request: PersonRequest, house: House, now: datetime) -> list[str]:
 def _unless_known(request: HttpRequest, answer: live.Answer, now: datetime) -> HttpResponse:
     response = get_conditional_response(request, etag=answer.etag)
     if not isinstance(response, HttpResponseNotModified):
-        response = HttpResponse(answer.body(now), content_type="application/json")
+        packed = bool(_ACCEPTS_GZIP.search(request.headers.get("Accept-Encoding", "")))
+        body = answer.body(now, packed=packed)
+        response = HttpResponse(body, content_type="application/json")
+        if packed:
+            response.headers["Content-Encoding"] = "gzip"
+    patch_vary_headers(response, ["Accept-Encoding"])
     response.headers["ETag"] = answer.etag
     response.headers["Cache-Control"] = "private, no-cache"
     return response

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Sum
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -17,8 +16,9 @@ from apps.houses.panels import LiveData, Panel
 from apps.meters.models import Meter, MeterSet
 from apps.meters.sets import chart, coverage
 from apps.meters.sets.standing import Period, Standing, standing
-from apps.readings.models import Segment, Source
+from apps.readings.models import Source
 from apps.readings.samples import DAY
+from apps.readings.sql import fetch
 from apps.readings.times import milliseconds
 
 LATELY = 9
@@ -71,12 +71,19 @@ def panel_live(house: House, user: User, now: datetime) -> LiveData:
     return LiveData(version=known, data=lambda: {"meters": known})
 
 
+_VERSION = """
+SELECT sum(segment.revision)::bigint, sum(segment.count)::bigint
+FROM meters_meterset AS declared
+JOIN meters_derivedmeter AS derived ON derived.meter_set_id = declared.id
+JOIN readings_segment AS segment ON segment.source_id = derived.meter_id AND segment.day >= %(lately)s
+WHERE declared.house_id = %(house)s
+"""
+
+
 def version(house: House, now: datetime) -> str:
     """Another one whenever anything changes that the panel draws of the derived meter; empty without one."""
-    lately = milliseconds(now) // DAY - LATELY
-    segments = Segment.objects.filter(source__meter__derived__meter_set__house=house, day__gte=lately)
-    held = segments.aggregate(changes=Sum("revision"), values=Sum("count"))
-    return f"{held['changes']}-{held['values']}" if held["values"] else ""
+    ((changes, values),) = fetch(_VERSION, {"house": house.pk, "lately": milliseconds(now) // DAY - LATELY})
+    return f"{changes}-{values}" if values else ""
 
 
 def lines(periods: Sequence[Period]) -> list[Line]:
