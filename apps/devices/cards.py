@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apps.devices.roles import LOOKS, Look, RoleField, with_role
+from apps.devices.stand_ins import StandIn
 from apps.readings.latest import AHEAD
 
 State = Literal["fresh", "stale", "offline"]
@@ -122,25 +123,43 @@ def _offline_after(cadence: float) -> int:
     return max(OFFLINE_AFTER, round(6000 * cadence))
 
 
-def changes(fields: Sequence[RoleField], newest: Newest, *, now: int) -> list[int]:
-    """The instants (ms) after `now` at which a reading goes stale or offline if no other one comes."""
+def changes(
+    fields: Sequence[RoleField], newest: Newest, *, now: int, others: Sequence[StandIn] = ()
+) -> list[int]:
+    """The instants (ms) after `now` at which a reading goes stale or offline if no other one comes.
+
+    For stand-ins that is when they go stale: nobody knows beforehand when they count as silent.
+    """
     limits = [
         reading.stamp + limit(field.cadence) + 1
         for reading, field in zip(readings(fields, newest, now), fields, strict=True)
         if reading.stamp is not None
         for limit in (_stale_after, _offline_after)
     ]
+    limits += [one.stamp + _stale_after(one.cadence) + 1 for one in others if one.stamp is not None]
     return [limit for limit in limits if limit > now]
 
 
-def of(fields: Sequence[RoleField], newest: Newest, *, now: int) -> list[Card]:
-    """A card for each role that `fields` hold, in the page's order."""
-    soc = _mean(_lately(readings(with_role(fields, "soc"), newest, now)))
-    return [
-        _card(role, readings(members, newest, now), soc if role == "battery" else None)
-        for role in LOOKS
-        if (members := with_role(fields, role))
-    ]
+def of(
+    fields: Sequence[RoleField], newest: Newest, *, now: int, others: Sequence[StandIn] = ()
+) -> list[Card]:
+    """A card for each role that `fields` hold, or `others` stand in for, in the page's order."""
+    found = {role: readings(with_role(fields, role), newest, now) for role in (*LOOKS, "soc")}
+    for one in others:
+        found[one.role] = found.get(one.role) or [_reading_of(one, now)]
+    soc = _mean(_lately(found["soc"]))
+    return [_card(role, found[role], soc if role == "battery" else None) for role in LOOKS if found[role]]
+
+
+def _reading_of(one: StandIn, now: int) -> Reading:
+    """However old it is it counts, unless it is overdue: what meters measured may come by the day."""
+    if one.value is None or one.stamp is None:
+        return Reading(one.name, None, None, "offline")
+    if one.silent:
+        return Reading(one.name, one.stamp, one.value, "offline")
+    age = now - one.stamp
+    fresh = -AHEAD <= age <= _stale_after(one.cadence)
+    return Reading(one.name, one.stamp, one.value, "fresh" if fresh else "stale")
 
 
 def _lately(found: Iterable[Reading]) -> list[float]:

@@ -15,41 +15,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.devices.roles import LOOKS, RoleField, with_role
+from apps.devices.stand_ins import StandIn
 from apps.houses.models import House
 from apps.readings import bins, calendar
 
 Array = NDArray[np.float64]
 
 
-def today(house: House, fields: Sequence[RoleField], *, now: int) -> dict[str, Any]:
+def today(
+    house: House, fields: Sequence[RoleField], *, now: int, others: Sequence[StandIn] = ()
+) -> dict[str, Any]:
     """A Plotly figure of the powers of the day of `now` (ms) as 5-minute means, from midnight to midnight.
 
-    x is the instant (ms): Plotly knows no zones, and on the day the clocks go back an hour of local times
-    comes twice. The local times travel as texts, at each point and at each tick. A gap is null.
+    Of the roles that `fields` hold, or `others` stand in for. x is the instant (ms): Plotly knows no zones,
+    and on the day the clocks go back an hour of local times comes twice. The local times travel as texts, at
+    each point and at each tick. A gap is null.
     """
     begin, end = calendar.day_bounds(house.time_zone, calendar.local_date(house.time_zone, now))
+    starts = calendar.edges(house.time_zone, "5m", begin, now + 1)[:-1].tolist()
+    texts = local_texts(house.time_zone, starts)
+    powers = _means(house, fields, begin, now) | {
+        one.role: means for one in others if (means := one.means(begin, now + 1)).size == len(starts)
+    }
+    traces = [_trace(role, powers[role], starts, texts) for role in LOOKS if role in powers]
+    return {"data": traces, "layout": _layout(house.time_zone, begin, end)}
+
+
+def _means(house: House, fields: Sequence[RoleField], begin: int, now: int) -> dict[str, Array]:
+    """The sum over the fields of each role."""
     known = [field for field in fields if field.role in LOOKS]
     means = bins.binned_means(
         [field.series for field in known], zone=house.time_zone, every="5m", start=begin, end=now + 1
     )
-    traces = [
-        _trace(role, [(means[one.series.pk], one.factor) for one in members], house.time_zone)
+    return {
+        role: np.sum([means[one.series.pk].values * one.factor for one in members], axis=0)
         for role in LOOKS
         if (members := with_role(known, role))
-    ]
-    return {"data": traces, "layout": _layout(house.time_zone, begin, end)}
+    }
 
 
-def _trace(role: str, parts: Sequence[tuple[bins.Binned, float]], zone: str) -> dict[str, Any]:
-    starts = parts[0][0].starts.tolist()
-    values = np.sum([part.values * factor for part, factor in parts], axis=0)
+def _trace(role: str, values: Array, starts: Sequence[int], texts: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": LOOKS[role].title,
         "meta": {"role": role},
         "x": starts,
         "y": [round(value, 3) if math.isfinite(value) else None for value in values.tolist()],
-        "text": local_texts(zone, starts),
+        "text": texts,
         "hovertemplate": "%{text}  %{y:.2f} kW",
         "connectgaps": False,
         **marks(values),

@@ -59,7 +59,8 @@ def today(house: House, shown: Sequence[Series], *, now: int) -> dict[str, Any]:
     begin, end = calendar.day_bounds(zone, calendar.local_date(zone, now))
     means = bins.binned_means(shown, zone=zone, every="5m", start=begin, end=now + 1)
     lines = {place: one for place, one in enumerate(shown) if _is_mains(one, means[one.pk].values)}
-    traces = [_trace(one, means[one.pk], zone, place) for place, one in lines.items()]
+    texts = chart.local_texts(zone, calendar.edges(zone, "5m", begin, now + 1)[:-1].tolist())
+    traces = [_trace(one, means[one.pk], texts, place) for place, one in lines.items()]
     layout = {"xaxis": chart.day_axis(zone, begin, end), "uirevision": begin, "showlegend": False}
     return {"figure": {"data": traces, "layout": layout}, "summary": _summary(list(lines.values()), means)}
 
@@ -70,7 +71,7 @@ def _is_mains(series: Series, values: chart.Array) -> bool:
     return series.quantity != VOLTAGE or present.size == 0 or bool(present.max() >= LEAST_MAINS)
 
 
-def _trace(series: Series, mean: bins.Binned, zone: str, place: int) -> dict[str, Any]:
+def _trace(series: Series, mean: bins.Binned, texts: Sequence[str], place: int) -> dict[str, Any]:
     starts, places = mean.starts.tolist(), 1 if series.quantity == VOLTAGE else 3
     return {
         "type": "scatter",
@@ -79,7 +80,7 @@ def _trace(series: Series, mean: bins.Binned, zone: str, place: int) -> dict[str
         "yaxis": "y" if series.quantity == VOLTAGE else "y2",
         "x": starts,
         "y": [round(value, places) if np.isfinite(value) else None for value in mean.values.tolist()],
-        "text": chart.local_texts(zone, starts),
+        "text": texts,
         "hovertemplate": f"%{{text}}  %{{y:.{places}f}} {UNITS[series.quantity]}",
         "connectgaps": False,
         **chart.marks(mean.values),

@@ -34,6 +34,11 @@ class HouseAsk:
         self._house, self._now = house, now
         self._known: dict[str, _Known | None] = {}
 
+    def bound(self, item: str) -> Bound | None:
+        """What the item's formula means; None where there is no such item, or it means nothing."""
+        known = self._find(item)
+        return None if known is None else known.bound
+
     def course(self, item: str, *, every: str, start: int, end: int, aggregate: str) -> Course | None:
         """The item in bins of the house's calendar that cover [start, end) ms."""
         known = self._find(item)
