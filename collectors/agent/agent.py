@@ -8,9 +8,11 @@ from pathlib import Path
 
 from collectors.agent.bundle import Bundle
 from collectors.agent.client import Client
+from collectors.agent.commander import Commander
 from collectors.agent.configuration import Configurer
 from collectors.agent.files import claim, private_folder
 from collectors.agent.fleet import Fleet
+from collectors.agent.orders import Orders
 from collectors.agent.spool import SPOOL_BOUND, Spool
 from collectors.agent.timekeeping import Timekeeper
 from collectors.agent.uploader import Uploader
@@ -44,7 +46,11 @@ class Agent:
         self._lock = claim(private_folder(state))
         self._spool = Spool(state / "spool.sqlite3", bound=spool_bound)
         timekeeper = Timekeeper()
-        self._fleet = Fleet(self._spool, timekeeper, interval=pace.interval)
+        orders = Orders(self._spool)
+        self._fleet = Fleet(self._spool, timekeeper, orders, interval=pace.interval)
+        self._commander = Commander(
+            Client(bundle, timeout=pace.timeout), orders, self._fleet.give, interval=pace.config
+        )
         self._configurer = Configurer(
             Client(bundle, timeout=pace.timeout),
             state / "config.json",
@@ -56,6 +62,7 @@ class Agent:
             Client(bundle, timeout=pace.timeout),
             timekeeper,
             config_version=self._configurer.version,
+            commands_wait=self._commander.ask,
             heartbeat=pace.heartbeat,
             longest_pause=pace.longest_pause,
         )
@@ -65,7 +72,7 @@ class Agent:
 
         Raises ThreadEndedError when a part of the agent ended by itself: half an agent is worse than none.
         """
-        workers: tuple[Uploader | Configurer, ...] = (self._uploader, self._configurer)
+        workers = (self._uploader, self._configurer, self._commander)
         for worker in workers:
             worker.start()
         while not stop.wait(WATCH_S):

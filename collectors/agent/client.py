@@ -28,6 +28,14 @@ class Client:
         """Tell which configuration is in use and which of its devices cannot be read."""
         return self._post("config/ack/", msgspec.json.encode(ack))
 
+    def commands(self) -> Answer:
+        """What devices of the house are told to do."""
+        return self._exchange("GET", "commands/")
+
+    def result(self, number: int, result: dict[str, Any]) -> Answer:
+        """Tell what became of a command."""
+        return self._post(f"commands/{number}/result/", msgspec.json.encode(result))
+
     def upload(self, body: bytes) -> Answer:
         """Deliver one upload of readings and events, as JSON."""
         return self._post("readings/", gzip.compress(body, 5), {"Content-Encoding": "gzip"})

@@ -82,6 +82,26 @@ class Reader:
         placed = [self._placed(row, begun, self._timekeeper.wall()) for row in rows]
         return placed, {**memory, self._key("warnings"): warnings.kept()}
 
+    def act(self, data: Mapping[str, Any], keep: Callable[[Mapping[str, bytes]], None]) -> str | None:
+        """Have the device do something: why it did not, in words; None when it did. Raises sqlite3.Error.
+
+        ``keep`` is given what the driver remembers: in the midst of it, when that must not be forgotten, and
+        at the end.
+        """
+        try:
+            driver = self._ready_driver()
+            driver.act(data, lambda: keep(self._memory(driver)))
+            keep(self._memory(driver))
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # a bug in a driver must not end the polling
+            return self._in_words(error)
+        return None
+
+    def is_past(self, stamp: int) -> bool:
+        """Whether a moment (Unix ms) is over, as far as this machine knows the time."""
+        return self._timekeeper.now() >= stamp
+
     def _warnings(self) -> Warnings:
         """What is open. Recalled at the first read: until then an earlier reader may be at work."""
         if self._kept_warnings is None:
@@ -94,10 +114,7 @@ class Reader:
         result = self._result(driver.read())
         name, now = self.device.name, self._timekeeper.wall()
         rows = [reading_row(name, reading, self._states) for reading in result.readings]
-        memory = {}
-        if isinstance(driver, Remembers):
-            content = dict(driver.memory())
-            memory[self._key("driver")] = msgspec.json.encode(Memory(self.device.type, content))
+        memory = self._memory(driver)
         events = self._events(result.events, now, warnings)
         return rows + [event_row(name, event) for event in events], memory
 
@@ -128,6 +145,13 @@ class Reader:
         if isinstance(result, ReadResult):
             return result
         return ReadResult([Reading(self._timekeeper.wall(), result)])
+
+    def _memory(self, driver: drivers.Driver) -> dict[str, bytes]:
+        """What the driver remembers, by key."""
+        if not isinstance(driver, Remembers):
+            return {}
+        content = dict(driver.memory())
+        return {self._key("driver"): msgspec.json.encode(Memory(self.device.type, content))}
 
     def _events(self, own: Sequence[Event], now: int, warnings: Warnings) -> list[Event]:
         """The driver's events, and what the read says of warnings."""

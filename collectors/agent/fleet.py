@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from collectors.agent.device import Device, Reader
+from collectors.agent.orders import Order, Orders, Outcome
 from collectors.agent.poller import Poller
 from collectors.agent.spool import Spool
 from collectors.agent.timekeeping import Timekeeper
@@ -26,9 +27,13 @@ class Fault(TypedDict):
 class Fleet:
     """Runs a poller for each device of the newest configuration."""
 
-    def __init__(self, spool: Spool, timekeeper: Timekeeper, *, interval: float | None = None) -> None:
+    def __init__(
+        self, spool: Spool, timekeeper: Timekeeper, orders: Orders, *, interval: float | None = None
+    ) -> None:
         """With an ``interval`` (s) every device is read that often, whatever its configuration says."""
-        self._spool, self._timekeeper, self._interval = spool, timekeeper, interval
+        self._spool, self._timekeeper, self._orders = spool, timekeeper, orders
+        self._interval = interval
+        self._told: dict[int, Poller] = {}
         self._pollers: dict[str, Poller] = {}
         self._leaving: dict[str, Poller] = {}
 
@@ -47,6 +52,24 @@ class Fleet:
             if name not in self._pollers:
                 self._start(device, faults)
         return faults
+
+    def give(self, orders: list[Order]) -> None:
+        """Hand orders to their devices, each once; one whose device was given up meanwhile goes to the next.
+
+        Of a device that is not read here that is the outcome.
+        """
+        self._told = {order.id: poller for order in orders if (poller := self._holder(order))}
+
+    def _holder(self, order: Order) -> Poller | None:
+        at_it = self._told.get(order.id)
+        if at_it and at_it.is_alive():
+            return at_it
+        poller = self._pollers.get(order.device)
+        if poller is None:
+            self._orders.finish(Outcome(order.id, "failed", "The agent does not read this device."))
+        else:
+            poller.tell(order)
+        return poller
 
     def stop(self, timeout: float = 2.0) -> bool:
         """Stop all; False when a device is silent for ``timeout`` seconds more and left to its thread."""
@@ -91,5 +114,7 @@ class Fleet:
             return
         if reader.fault:  # it is polled all the same: what is missing may come
             faults.append(Fault(device=device.name, message=reader.fault))
-        self._pollers[device.name] = Poller(reader, self._spool, after=self._leaving.get(device.name))
+        self._pollers[device.name] = Poller(
+            reader, self._spool, self._orders, after=self._leaving.get(device.name)
+        )
         self._pollers[device.name].start()

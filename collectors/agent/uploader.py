@@ -34,6 +34,7 @@ class Stored(msgspec.Struct):
 
     stored: int
     refused: list[dict[str, Any]] = []
+    commands: bool = False
 
 
 class NotStoredError(Exception):
@@ -54,12 +55,13 @@ class Uploader(threading.Thread):
         timekeeper: Timekeeper,
         *,
         config_version: Callable[[], int | str | None],
+        commands_wait: Callable[[], None],
         heartbeat: float = 60.0,
         longest_pause: float = 60.0,
     ) -> None:
         super().__init__(name="uploader", daemon=True)
         self._spool, self._client, self._config_version = spool, client, config_version
-        self._timekeeper, self._heartbeat = timekeeper, heartbeat
+        self._timekeeper, self._heartbeat, self._commands_wait = timekeeper, heartbeat, commands_wait
         self._rows = MOST_ROWS
         self._backoff, self._trouble = Backoff(longest=longest_pause), Trouble()
         self._refusals = Refusals(spool.recall(Refusals.KEY))
@@ -141,8 +143,11 @@ class Uploader(threading.Thread):
         self, answer: Answer, entries: Sequence[Entry], sent: dict[str, Any], loss: Loss | None
     ) -> None:
         if answer.status == 200:
-            self._settle(read_stored(answer), entries, sent, loss)
+            stored = read_stored(answer)
+            self._settle(stored, entries, sent, loss)
             self._learn(answer)
+            if stored.commands:
+                self._commands_wait()
         elif answer.status == 413 and len(entries) > 1:
             self._rows = max(1, len(entries) // 2)
         elif answer.status in (400, 413) and entries:

@@ -117,7 +117,7 @@ def refuses_nonsense(stage: Stage) -> None:
     """A command that means nothing is a DeviceError."""
     for command in ({}, {"action": "dance"}, {"action": ["set_mode"], "value": {}}):
         try:
-            stage.driver().act(command)
+            stage.driver().act(command, drivers.no_keep)
         except DeviceError as error:
             stage.told.append(str(error))
         else:

@@ -4,6 +4,7 @@ Whoever uses drivers imports from here; a driver imports from ``collectors.drive
 """
 
 from collectors.drivers.contract import (
+    Command,
     Config,
     ConfigError,
     DeviceError,
@@ -11,17 +12,30 @@ from collectors.drivers.contract import (
     DriverModule,
     Event,
     Field,
+    Keep,
     Reading,
     ReadResult,
     Remembers,
     Value,
     cleared,
+    no_keep,
     warning,
     without_secrets,
 )
-from collectors.drivers.registry import Setting, describe, kinds, load, parse_config, secret_fields
+from collectors.drivers.registry import (
+    Setting,
+    commands,
+    describe,
+    kinds,
+    load,
+    parse_command,
+    parse_config,
+    secret_fields,
+    settings_of,
+)
 
 __all__ = [
+    "Command",
     "Config",
     "ConfigError",
     "DeviceError",
@@ -29,17 +43,22 @@ __all__ = [
     "DriverModule",
     "Event",
     "Field",
+    "Keep",
     "ReadResult",
     "Reading",
     "Remembers",
     "Setting",
     "Value",
     "cleared",
+    "commands",
     "describe",
     "kinds",
     "load",
+    "no_keep",
+    "parse_command",
     "parse_config",
     "secret_fields",
+    "settings_of",
     "warning",
     "without_secrets",
 ]

@@ -7,18 +7,24 @@ A kind of device is one folder here. Its package exports
 * ``EXAMPLE``: a configuration, as a plain dict, that operators can start from;
 * ``fields(config)``: the list of :class:`Field` that its readings carry under that configuration;
 * ``Driver(config)``: with ``read()`` and ``act(data)``, see :class:`Driver`; and with ``memory()`` and
-  ``recall(memory)`` where it has something to remember, see :class:`Remembers`.
+  ``recall(memory)`` where it has something to remember, see :class:`Remembers`;
+* ``COMMANDS``, where the device can be told something: a tuple of subclasses of :class:`Command`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 Value = float | str | bool | None
 Kind = Literal["gauge", "counter", "interval", "step"]
+Keep = Callable[[], None]
 Role = Literal["solar", "battery", "ev", "load", "grid", "soc"]
+
+
+def no_keep() -> None:
+    """For ``keep`` where nobody keeps anything."""
 
 
 class DeviceError(Exception):
@@ -120,7 +126,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def secret_names(config: type[Config]) -> set[str]:
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action"):
+    """Base of what a device can be told, one attribute per setting; ``action`` is the subclass's ``tag``.
+
+    ``TITLE`` is its name for people, ``HELP`` says what it does.
+    """
+
+    TITLE: ClassVar[str]
+    HELP: ClassVar[str] = ""
+
+
+def secret_names(config: type[msgspec.Struct]) -> set[str]:
     """Names of the settings declared with :func:`secret`."""
     return {
         field.name
@@ -148,8 +164,12 @@ class Driver(Protocol):
         """Read the device once; a plain mapping is stamped when it is returned. Raises DeviceError."""
         ...
 
-    def act(self, data: Mapping[str, Any]) -> None:
-        """Make the device do something and verify that it did. Raises DeviceError."""
+    def act(self, data: Mapping[str, Any], keep: Keep) -> None:
+        """Make the device do something and see that it did. Raises DeviceError.
+
+        ``keep()`` keeps what the driver has to remember at once, before this ends: for what a restart in the
+        midst of it must not forget.
+        """
         ...
 
 

@@ -5,13 +5,15 @@ import pkgutil
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
 from collectors import drivers
-from collectors.drivers.contract import Config, ConfigError, DriverModule, secret_names
+from collectors.drivers.contract import Command, Config, ConfigError, DriverModule, secret_names
+
+Parsed = TypeVar("Parsed", bound=msgspec.Struct)
 
 _PLACE = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
 
@@ -46,14 +48,34 @@ def parse_config(kind: str, raw: Mapping[str, Any]) -> Config:
     config = load(kind).Config
     if not isinstance(raw, Mapping):
         raise ConfigError("config", "must be an object of settings")
-    declared = {field.name: field for field in msgspec.structs.fields(config)}
+    return _parsed(config, raw, kind)
+
+
+def commands(kind: str) -> dict[str, type[Command]]:
+    """What devices of a kind can be told, by action. Raises ConfigError for an unknown kind."""
+    told = getattr(load(kind), "COMMANDS", ())
+    return {str(command.__struct_config__.tag): command for command in told}
+
+
+def parse_command(kind: str, raw: Mapping[str, Any]) -> Command:
+    """Check a command as stored or entered. Raises ConfigError naming the setting at fault."""
+    known = commands(kind)
+    if (action := raw.get("action")) not in known:
+        offered = f"known: {', '.join(known)}" if known else "it takes none"
+        raise ConfigError("action", f"is no command of {kind}; {offered}")
+    command = known[str(action)]
+    return _parsed(command, {name: raw[name] for name in raw if name != "action"}, command.TITLE)
+
+
+def _parsed(struct: type[Parsed], raw: Mapping[str, Any], called: str) -> Parsed:
+    declared = {field.name: field for field in msgspec.structs.fields(struct)}
     for name in raw:
         if name not in declared:
-            raise ConfigError(str(name), f"is not a setting of {kind}; known: {', '.join(declared)}")
+            raise ConfigError(str(name), f"is not a setting of {called}; known: {', '.join(declared)}")
     for name, field in declared.items():
         if field.required and name not in raw:
             raise ConfigError(name, "is required")
-    return config(**{name: _checked(name, value, declared[name].type) for name, value in raw.items()})
+    return struct(**{name: _checked(name, value, declared[name].type) for name, value in raw.items()})
 
 
 def _checked(name: str, value: Any, expected: Any) -> Any:
@@ -76,9 +98,13 @@ def secret_fields(kind: str) -> set[str]:
 
 def describe(kind: str) -> list[Setting]:
     """A kind's settings in the order in which they were declared."""
-    config = load(kind).Config
-    hidden = secret_names(config)
-    info = inspect.type_info(config)
+    return settings_of(load(kind).Config)
+
+
+def settings_of(struct: type[Config] | type[Command]) -> list[Setting]:
+    """The settings of a configuration or command in the order in which they were declared."""
+    hidden = secret_names(struct)
+    info = inspect.type_info(struct)
     return [_setting(field, secret=field.name in hidden) for field in cast(inspect.StructType, info).fields]
 
 

@@ -39,7 +39,7 @@ class Driver:
         self._count += 1
         return {FIELD: float(self._count)}
 
-    def act(self, data: Mapping[str, Any]) -> None:
+    def act(self, data: Mapping[str, Any], keep: Any = None) -> None:
         raise DeviceError("It only counts.")
 
 

@@ -77,7 +77,7 @@ class Driver:
         except OSError as error:
             raise DeviceError("The file cannot be read.") from error
 
-    def act(self, data: Any) -> None:
+    def act(self, data: Any, keep: Any = None) -> None:
         raise DeviceError("It does nothing.")
 '''
 

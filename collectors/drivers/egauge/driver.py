@@ -12,7 +12,7 @@ from typing import Any
 
 from requests.auth import HTTPDigestAuth
 
-from collectors.drivers.contract import DeviceError, Reading, ReadResult, Value
+from collectors.drivers.contract import DeviceError, Keep, Reading, ReadResult, Value, no_keep
 from collectors.drivers.egauge.config import SCALES, Config, Key
 from collectors.drivers.egauge.xml import parse
 from collectors.drivers.faults import Faults
@@ -68,7 +68,7 @@ class Driver:
         values["_length"] = (later.clock - earlier.clock) * 1000
         return ReadResult([Reading(later.timestamp, values)], self._faults.news(faults, later.timestamp))
 
-    def act(self, data: Mapping[str, Any]) -> None:
+    def act(self, data: Mapping[str, Any], keep: Keep = no_keep) -> None:
         """A meter only measures: always raises DeviceError."""
         raise DeviceError("An eGauge meter takes no commands.")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.drivers.contract import DeviceError, Event, Reading, ReadResult
+from collectors.drivers.contract import DeviceError, Event, Keep, Reading, ReadResult, no_keep
 from collectors.drivers.powerflex.account import Account
 from collectors.drivers.powerflex.config import Config
 from collectors.drivers.powerflex.rows import Row, parse
@@ -59,7 +59,7 @@ class Driver:
         events = [event for row in rows for event in self._events(row)]
         return ReadResult([Reading(row.timestamp, row.values) for row in rows], events)
 
-    def act(self, data: Mapping[str, Any]) -> None:
+    def act(self, data: Mapping[str, Any], keep: Keep = no_keep) -> None:
         """A station is only read: always raises DeviceError."""
         raise DeviceError("A PowerFlex station takes no commands.")
 

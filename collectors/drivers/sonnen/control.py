@@ -3,11 +3,11 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from collectors.drivers.contract import DeviceError
+from collectors.drivers.contract import Command, DeviceError, setting
 from collectors.drivers.sonnen.config import Config
 from collectors.drivers.sonnen.ways import DOCUMENTS, Way, flattened
 from collectors.drivers.transport import json_of
@@ -23,17 +23,30 @@ TOLERANCE_W, TOLERANCE = 100.0, 0.1
 EMPTY, FULL = 5.0, 100.0
 
 
-class SetMode(msgspec.Struct, tag_field="action", tag="set_mode", forbid_unknown_fields=True):
+WATTS = "+ discharges, − charges, 0 rests."
+
+
+class SetMode(Command, frozen=True, kw_only=True, tag="set_mode"):
     """Change the mode and, with a value in W, the set-point as well."""
 
-    mode: Mode
-    value: float | str | None = None
+    TITLE: ClassVar = "Set the mode"
+    HELP: ClassVar = (
+        "Manual mode ends by itself some time after the last command; the device's setting Hold says when."
+    )
+
+    mode: Annotated[
+        Mode, setting("Mode", "self: self-consumption, the battery decides. manual: it follows a set-point.")
+    ]
+    value: Annotated[float | None, setting("Set-point", f"In manual mode, in W: {WATTS}")] = None
 
 
-class SetPower(msgspec.Struct, tag_field="action", tag="batt_act", forbid_unknown_fields=True):
-    """The set-point in W: + discharges, − charges, 0 rests."""
+class SetPower(Command, frozen=True, kw_only=True, tag="batt_act"):
+    """The set-point in W."""
 
-    value: float | str
+    TITLE: ClassVar = "Charge or discharge"
+    HELP: ClassVar = "Holds while the battery is in manual mode."
+
+    value: Annotated[float, setting("Set-point", f"In W: {WATTS}")]
 
 
 class Control:
@@ -86,9 +99,8 @@ class Control:
         if not self._shows(lambda status: _follows(measured(status.get("status.Pac_total_W")), watts)):
             raise DeviceError(f"The battery was told to go to {watts} W, and did not.")
 
-    def _watts(self, value: float | str) -> int:
-        watts = measured(value)
-        if watts is None or not math.isfinite(watts):
+    def _watts(self, watts: float) -> int:
+        if not math.isfinite(watts):
             raise DeviceError("A set-point is a number of watts.")
         if abs(watts) > self._config.most_power:
             raise DeviceError(f"The set-point exceeds the {self._config.most_power} W that are allowed.")
@@ -122,7 +134,7 @@ class Control:
 
 def _command(data: Mapping[str, Any]) -> SetMode | SetPower:
     try:
-        return msgspec.convert(dict(data), SetMode | SetPower)
+        return msgspec.convert(dict(data), SetMode | SetPower, strict=False)
     except msgspec.ValidationError as error:
         raise DeviceError(
             'A command is {"action": "set_mode", "mode": "manual" or "self"}, with a "value" in W if manual, '

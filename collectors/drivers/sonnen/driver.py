@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from collectors.drivers.contract import DeviceError, Field, Reading, ReadResult, Value
+from collectors.drivers.contract import DeviceError, Field, Keep, Reading, ReadResult, Value, no_keep
 from collectors.drivers.faults import Faults
 from collectors.drivers.sonnen.config import Config, fields
 from collectors.drivers.sonnen.control import Control
@@ -60,14 +60,14 @@ class Driver:
         faults |= found.faults | self._detour(found)
         return ReadResult([Reading(stamp, values)], self._faults.news(faults, stamp))
 
-    def act(self, data: Mapping[str, Any]) -> None:
+    def act(self, data: Mapping[str, Any], keep: Keep = no_keep) -> None:
         """Change mode or set-point and see it done; `control` has the commands. Raises DeviceError.
 
         Manual mode ends by itself ``hold`` seconds after the last command, for as long as this driver is
         polled; a restart in between does not change that.
         """
         with self._turn:
-            if self._control.act(data, begun=self._begin_manual) == "self":
+            if self._control.act(data, begun=partial(self._begin_manual, keep)) == "self":
                 self._manual_until = None
 
     def memory(self) -> Mapping[str, Any]:
@@ -79,8 +79,10 @@ class Driver:
         with contextlib.suppress(msgspec.ValidationError):
             self._manual_until = msgspec.convert(memory, Memory).manual_until
 
-    def _begin_manual(self) -> None:
+    def _begin_manual(self, keep: Keep) -> None:
+        """Kept before the battery is told: nothing else would end manual mode after a restart."""
         self._manual_until = self._clock() + self._config.hold
+        keep()
 
     def _return_in_time(self) -> dict[str, str]:
         """End manual mode when it is time; what stands in the way, by part."""

@@ -33,6 +33,9 @@ class Desk:
         self.spooled: list[int] = [0]
         self.broken_config = False
         self.acks: list[dict[str, Any]] = []
+        self.commands: Any = []
+        self.results: list[tuple[int, dict[str, Any]]] = []
+        self.result_statuses: list[int] = []
         self.config_statuses: list[int] = []
         self.authorizations: set[str] = set()
         self.answers: list[Answer | Callable[[], Answer]] = []
@@ -96,23 +99,41 @@ class Desk:
         body = json.dumps({"version": self.version, "devices": self.devices}).encode()
         return status, {"ETag": current}, b"" if status == 304 else body
 
+    def told(self) -> Answer:
+        """The commands that wait; a number in their place is the status of a refusal."""
+        if isinstance(self.commands, int):
+            return self.commands, {}, b""
+        return 200, {}, json.dumps(self.commands).encode()
+
+    def result(self, number: int, outcome: dict[str, Any]) -> Answer:
+        status = self.result_statuses.pop(0) if self.result_statuses else 200
+        if status == 200:
+            self.results.append((number, outcome))
+            self.commands = [one for one in self.commands if one["id"] != number]
+        return status, {}, b"{}"
+
+    def posted(self, path: str, content: dict[str, Any]) -> Answer:
+        if path.endswith("/ack/"):
+            self.acks.append(content)
+            return 200, {}, b"{}"
+        if path.endswith("/result/"):
+            return self.result(int(path.split("/")[-3]), content)
+        return self.take(content)
+
     def _handler(desk) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 desk.authorizations.add(self.headers.get("Authorization", ""))
-                self.answer(*desk.config(self.headers.get("If-None-Match")))
+                told = self.path.endswith("/commands/")
+                self.answer(*(desk.told() if told else desk.config(self.headers.get("If-None-Match"))))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                if self.path.endswith("/ack/"):
-                    desk.acks.append(json.loads(body))
-                    self.answer(200, {}, b"{}")
-                else:
-                    self.answer(*desk.take(json.loads(body)))
+                self.answer(*desk.posted(self.path, json.loads(body)))
 
             def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
                 try:

@@ -44,7 +44,7 @@ class Driver:
                 time.sleep(30)
         return self.config.say if isinstance(self.config.say, ReadResult) else {"x": self.config.say}
 
-    def act(self, data: Any) -> None:
+    def act(self, data: Any, keep: Any = None) -> None:
         raise DeviceError("It does nothing.")
 
 

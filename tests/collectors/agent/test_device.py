@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from collectors.agent.device import Device, Reader
+from collectors.agent.orders import Orders
 from collectors.agent.poller import Poller
 from collectors.agent.spool import Row, Spool
 from collectors.agent.timekeeping import Timekeeper
@@ -46,7 +47,7 @@ def reader(spool: Spool, timekeeper: Timekeeper | None = None, **config: Any) ->
 
 def poll(spool: Spool, own: Reader | None = None, times: int = 1) -> list[dict[str, Any]]:
     """Poll so often; the bodies of all that was ever spooled."""
-    poller = Poller(own or reader(spool), spool)
+    poller = Poller(own or reader(spool), spool, Orders(spool))
     for _ in range(times):
         poller.poll()
     return [json.loads(row.body) for row in spooled(spool)]
@@ -69,7 +70,7 @@ class TestMemory:
 
     def test_a_read_that_was_not_kept_is_not_remembered(self, spool: Spool) -> None:
         poll(spool)
-        stopped = Poller(reader(spool), spool)
+        stopped = Poller(reader(spool), spool, Orders(spool))
         stopped.stop()
         stopped.poll()
         assert [body["fields"]["x"] for body in poll(spool) if "fields" in body] == [1, 2]

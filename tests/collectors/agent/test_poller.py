@@ -12,10 +12,11 @@ import pytest
 
 from collectors.agent.device import Device, Reader
 from collectors.agent.fleet import Fleet
-from collectors.agent.poller import Poller, until_next_poll
+from collectors.agent.orders import Order, Orders, Outcome
+from collectors.agent.poller import TOO_LATE, Poller, until_next_poll
 from collectors.agent.spool import Row, Spool
 from collectors.agent.timekeeping import Timekeeper
-from collectors.drivers import ConfigError, Event, Reading, ReadResult
+from collectors.drivers import ConfigError, DeviceError, Event, Reading, ReadResult
 from collectors.simulation.egauge import Simulator
 from tests.collectors.agent.conftest import device
 from tests.collectors.agent.desk import wait_until
@@ -42,7 +43,7 @@ def egauge(name: str, address: str, **config: Any) -> dict[str, Any]:
 
 
 def poller(spool: Spool, **config: Any) -> Poller:
-    return Poller(reader(spool, **config), spool)
+    return Poller(reader(spool, **config), spool, Orders(spool))
 
 
 def reader(spool: Spool, monotonic: Callable[[], float] = time.monotonic, **config: Any) -> Reader:
@@ -93,7 +94,9 @@ class TestPoll:
         self, spool: Spool, caplog: pytest.LogCaptureFixture
     ) -> None:
         moments = iter(range(0, 1_000, 10))
-        recovering = Poller(reader(spool, monotonic=lambda: next(moments), fail="first"), spool)
+        recovering = Poller(
+            reader(spool, monotonic=lambda: next(moments), fail="first"), spool, Orders(spool)
+        )
         with caplog.at_level(logging.INFO):
             for _ in range(5):
                 recovering.poll()
@@ -122,11 +125,11 @@ class TestPoll:
         assert failing.fault
         assert "OSError" in failing.fault
         assert "s3cret" not in failing.fault
-        Poller(failing, spool).poll()
+        Poller(failing, spool, Orders(spool)).poll()
         assert json.loads(rows(spool)[0].body)["data"]["data"] == failing.fault
         monkeypatch.setattr(toy, "__init__", lambda self, config: setattr(self, "config", config))
         monkeypatch.setattr(toy, "read", lambda _: {"x": 1.0})
-        Poller(failing, spool).poll()
+        Poller(failing, spool, Orders(spool)).poll()
         assert [row.what for row in rows(spool)] == ["event", "reading"]
 
     def test_a_wrong_configuration_names_its_setting(self, spool: Spool) -> None:
@@ -156,7 +159,7 @@ def pollers() -> dict[str, threading.Thread]:
 class TestFleet:
     @pytest.fixture
     def fleet(self, spool: Spool, toy: type[Driver], timekeeper: Timekeeper) -> Any:
-        fleet = Fleet(spool, timekeeper)
+        fleet = Fleet(spool, timekeeper, Orders(spool))
         yield fleet
         fleet.stop(timeout=0.05)
 
@@ -235,7 +238,7 @@ class TestFleet:
     def test_one_interval_for_all_when_asked_for(
         self, spool: Spool, toy: type[Driver], timekeeper: Timekeeper
     ) -> None:
-        hasty = Fleet(spool, timekeeper, interval=0.02)
+        hasty = Fleet(spool, timekeeper, Orders(spool), interval=0.02)
         hasty.apply([entry(interval_s=60)])
         wait_until(lambda: len(rows(spool)) >= 3)
         assert hasty.stop()
@@ -283,3 +286,124 @@ class TestFleet:
 
 def test_a_devices_repr_shows_no_setting() -> None:
     assert "hush" not in repr(Device("a", "egauge", 5.0, {"password": "hush"}))
+
+
+def order(number: int = 7, name: str = "toy", expires_at: float = NOW * 1000 + 60_000, **data: Any) -> Order:
+    return Order(number, name, data, round(expires_at))
+
+
+class Obedient(Driver):
+    """Does what it is told, remembers how often, and fails when told to."""
+
+    def memory(self) -> dict[str, Any]:
+        return {"done": getattr(self, "done", 0)}
+
+    def recall(self, memory: Any) -> None:
+        self.done = memory["done"]
+
+    def act(self, data: Any, keep: Any = None) -> None:
+        if "refuse" in data:
+            raise DeviceError(f"It does not want {self.config.token}.")
+        if "break" in data:
+            raise KeyError(self.config.token)
+        self.done = getattr(self, "done", 0) + 1
+        if "power cut" in data:
+            keep()
+            raise SystemExit
+
+
+class TestOrders:
+    @pytest.fixture(autouse=True)
+    def _obedient(self, toy: type[Driver], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys.modules["collectors.drivers.toy"], "Driver", Obedient)
+
+    @pytest.fixture
+    def orders(self, spool: Spool) -> Orders:
+        return Orders(spool)
+
+    def obey(self, spool: Spool, orders: Orders, what: Order) -> tuple[str, str]:
+        Poller(reader(spool, token="s3cret"), spool, orders).obey(what)
+        (outcome,) = orders.outcomes()
+        assert outcome.id == what.id
+        return outcome.state, outcome.message
+
+    def test_what_was_done_is_verified_and_remembered(self, spool: Spool, orders: Orders) -> None:
+        assert self.obey(spool, orders, order()) == ("verified", "")
+        assert json.loads(spool.recall("driver/toy") or b"")["content"] == {"done": 1}
+
+    def test_what_the_device_refused_has_failed_and_shows_no_secret(
+        self, spool: Spool, orders: Orders, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO):
+            assert self.obey(spool, orders, order(refuse=True)) == ("failed", "It does not want •••.")
+        assert "s3cret" not in caplog.text
+
+    def test_a_bug_in_a_driver_has_failed(self, spool: Spool, orders: Orders) -> None:
+        state, message = self.obey(spool, orders, order(**{"break": True}))
+        assert state == "failed"
+        assert "KeyError in act" in message
+        assert "s3cret" not in message
+
+    def test_what_came_too_late_is_not_done(self, spool: Spool, orders: Orders) -> None:
+        state, message = self.obey(spool, orders, order(expires_at=NOW * 1000))
+        assert (state, message) == ("failed", TOO_LATE)
+        assert spool.recall("driver/toy") is None
+
+    def test_after_a_power_cut_in_the_midst_the_driver_remembers_and_nothing_is_done_twice(
+        self, spool: Spool, orders: Orders
+    ) -> None:
+        with pytest.raises(SystemExit):
+            Poller(reader(spool), spool, orders).obey(order(**{"power cut": True}))
+        restarted = Orders(spool)
+        assert restarted.knows(7)
+        assert [outcome.state for outcome in restarted.outcomes()] == ["failed"]
+        assert json.loads(spool.recall("driver/toy") or b"")["content"] == {"done": 1}
+
+    def test_a_device_obeys_between_its_reads(
+        self, spool: Spool, orders: Orders, timekeeper: Timekeeper
+    ) -> None:
+        fleet = Fleet(spool, timekeeper, orders)
+        soon = time.time() * 1000 + 60_000
+        try:
+            fleet.apply([entry(interval_s=3_600)])
+            given = [order(number, expires_at=soon) for number in (1, 2)]
+            fleet.give(given)
+            fleet.give(given)  # as the next look at the server lists them again
+            wait_until(lambda: len(orders.outcomes()) == 2)
+            assert json.loads(spool.recall("driver/toy") or b"")["content"] == {"done": 2}
+        finally:
+            fleet.stop()
+
+    def test_an_order_to_a_device_that_is_configured_anew_is_carried_out_by_the_new_one(
+        self, spool: Spool, orders: Orders, timekeeper: Timekeeper, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reading, goes_on = threading.Event(), threading.Event()
+
+        def read(driver: Obedient) -> dict[str, float]:
+            reading.set()
+            goes_on.wait(10)
+            return {"x": 1.0}
+
+        monkeypatch.setattr(Obedient, "read", read)
+        fleet = Fleet(spool, timekeeper, orders)
+        waiting = order(expires_at=time.time() * 1000 + 60_000)
+        try:
+            fleet.apply([entry(interval_s=0.01)])
+            assert reading.wait(5)
+            old = pollers()["poll toy"]
+            fleet.give([waiting])
+            fleet.apply([entry(interval_s=3_600)])
+            goes_on.set()
+            wait_until(lambda: not old.is_alive())
+            assert orders.outcomes() == []
+            fleet.give([waiting])
+            wait_until(lambda: orders.outcomes() == [Outcome(7, "verified")])
+        finally:
+            goes_on.set()
+            fleet.stop()
+
+    def test_of_a_device_that_is_not_read_here_the_order_fails(
+        self, spool: Spool, orders: Orders, timekeeper: Timekeeper
+    ) -> None:
+        Fleet(spool, timekeeper, orders).give([order(name="nobody")])
+        assert orders.outcomes()[0].message == "The agent does not read this device."

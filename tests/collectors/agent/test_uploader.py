@@ -29,7 +29,7 @@ def start(desk: Desk, spool: Spool, timekeeper: Timekeeper) -> Iterator[Start]:
     def begin(**options: Any) -> Uploader:
         client = Client(Bundle(**desk.bundle), timeout=options.pop("timeout", 5.0))
         parts = (options.pop("spool", spool), client, options.pop("timekeeper", timekeeper))
-        pace = {"heartbeat": 60.0, "longest_pause": 0.05, **options}
+        pace = {"heartbeat": 60.0, "longest_pause": 0.05, "commands_wait": lambda: None, **options}
         running.append(Uploader(*parts, config_version=lambda: 4, **pace))
         running[-1].start()
         return running[-1]
@@ -55,6 +55,18 @@ class TestDelivery:
         (batch,) = desk.uploads[0]["batches"]
         assert batch["source"] == "egauge"
         assert batch["fields"] == {"x": [0.0, 1.0, 2.0]}
+
+    def test_who_fetches_commands_is_told_that_some_wait(
+        self, desk: Desk, spool: Spool, start: Start
+    ) -> None:
+        told = threading.Event()
+        uploader = start(commands_wait=told.set)
+        wait_until(lambda: desk.uploads)
+        assert not told.is_set()
+        desk.answers = [(200, {}, b'{"stored": 1, "events": 0, "refused": [], "commands": true}')]
+        spool.add([reading(1)])
+        assert told.wait(5)
+        assert uploader.is_alive()
 
     def test_a_new_reading_is_delivered_within_a_second(self, desk: Desk, spool: Spool, start: Start) -> None:
         start()
@@ -144,7 +156,12 @@ class TestKeeping:
         spool.add([reading(1)])
         nowhere = Bundle(house="demo", url="http://127.0.0.1:9", key=KEY)
         uploader = Uploader(
-            spool, Client(nowhere), timekeeper, config_version=lambda: None, longest_pause=0.05
+            spool,
+            Client(nowhere),
+            timekeeper,
+            config_version=lambda: None,
+            commands_wait=lambda: None,
+            longest_pause=0.05,
         )
         uploader.start()
         time.sleep(0.5)
