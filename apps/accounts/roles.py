@@ -45,6 +45,8 @@ OPERATOR_PERMISSIONS = frozenset(
         "devices.view_edgeunit",
         "devices.view_chargingsession",
         "devices.view_refusal",
+        "devices.view_command",
+        "devices.add_command",
         "meters.view_meterset",
         "meters.add_meterset",
         "meters.change_meterset",

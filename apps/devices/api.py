@@ -1,9 +1,8 @@
-"""The edge API: agents deliver readings and events, fetch their device list, and acknowledge it."""
+"""The edge API: agents deliver readings and events, fetch and acknowledge devices, obey commands."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import Any, cast
 
 import msgspec
@@ -13,14 +12,16 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.crypto import salted_hmac
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.devices.edge import configuration, description, ingest, units
+from apps.devices import commands
+from apps.devices.edge import configuration, description, ingest, outcomes, units
 from apps.devices.edge.access import Agent, HouseKey, KeyThrottle, OnlyJson
 from apps.devices.edge.body import LIMIT, MalformedError, TooLargeError, inflate, open_envelope
+from apps.devices.models import Command
 from apps.houses.models import House
 from apps.readings import store
 
@@ -90,7 +91,7 @@ class Readings(EdgeView):
         now, house = timezone.now(), self.house()
         receipt = ingest.receive(house=house, envelope=envelope, received_at=now)
         units.note(house=house, about=units.About.read(envelope.agent), now=now)
-        return Response(asdict(receipt))
+        return Response(receipt.answer())
 
 
 class Config(EdgeView):
@@ -115,6 +116,35 @@ class ConfigAck(EdgeView):
         """Note which device list the agent uses. An acknowledgement of an older one changes nothing."""
         now, house = timezone.now(), self.house()
         units.acknowledge(house=house, ack=units.read_ack(_body(request)), now=now)
+        units.note(house=house, about=units.About(), now=now)
+        return Response({"status": "ok"})
+
+
+class Commands(EdgeView):
+    """`GET edge/commands/`."""
+
+    @extend_schema(**description.COMMANDS)
+    def get(self, request: Request) -> Response:
+        """What the devices of the house are told to do, and until when."""
+        now, house = timezone.now(), self.house()
+        units.note(house=house, about=units.About(), now=now)
+        return Response(commands.fetch(house=house, now=now), headers={"Cache-Control": "no-store"})
+
+
+class CommandResult(EdgeView):
+    """`POST edge/commands/<id>/result/`."""
+
+    @extend_schema(**description.RESULT)
+    def post(self, request: Request, command_id: int) -> Response:
+        """Note what became of a command. Repeats change nothing."""
+        now, house = timezone.now(), self.house()
+        result = outcomes.read(_body(request))
+        try:
+            commands.finish(
+                house=house, command_id=command_id, state=result.state, message=result.message, now=now
+            )
+        except Command.DoesNotExist:
+            raise NotFound(f"The house has no command {command_id}.") from None
         units.note(house=house, about=units.About(), now=now)
         return Response({"status": "ok"})
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import User
 from apps.devices import settings_fields
-from apps.devices.models import Device
+from apps.devices.commands import send_command
+from apps.devices.models import Command, Device
 from apps.devices.mutations import create_device, update_device
 from apps.houses.confirmation import TypedNameForm
 from apps.houses.models import House
@@ -107,6 +110,59 @@ def form_for(kind: str, device: Device | None = None) -> type[DeviceForm]:
         return DeviceForm
     fields = settings_fields.fields_of(kind, stored=device.secrets if device else ())
     return type("DeviceForm", (DeviceForm,), {**fields, "kind": kind})
+
+
+VALID_FOR = {60: "a minute", 300: "5 minutes", 3_600: "an hour", 86_400: "a day"}
+
+
+class CommandForm(forms.Form):
+    """The settings of a command, and for how long it holds; `command_form` adds the former.
+
+    `device` and `user` are set by the page.
+    """
+
+    device: Device
+    user: User
+    command: type[drivers.Command]
+
+    valid_for = forms.TypedChoiceField(
+        label="Valid for",
+        choices=list(VALID_FOR.items()),
+        initial=300,
+        coerce=int,
+        widget=UnfoldAdminSelectWidget,
+        help_text="When the agent cannot be reached for so long, nothing is done.",
+    )
+
+    def perform(self) -> Command | None:
+        """Have it done; None when that is refused, for reasons that then stand in the form."""
+        values = settings_fields.values_from(settings_fields.entries_of(self.command), self.cleaned_data)
+        try:
+            return send_command(
+                device=self.device,
+                data={"action": self.command.__struct_config__.tag, **values},
+                valid_for=timedelta(seconds=self.cleaned_data["valid_for"]),
+                now=timezone.now(),
+                by=self.user,
+            )
+        except ValidationError as error:
+            self._complain(error)
+            return None
+
+    def _complain(self, error: ValidationError) -> None:
+        about = getattr(error, "params", None) or {}
+        setting = settings_fields.PREFIX + str(about.get("setting"))
+        if setting in self.fields:
+            self.add_error(setting, settings_fields.sentence(about["problem"]))
+        else:
+            self.add_error(None, error)
+
+
+def command_form(device: Device, command: type[drivers.Command], user: User) -> type[CommandForm]:
+    """The form of a command to a device."""
+    fields = settings_fields.fields_for(settings_fields.entries_of(command))
+    own = {"device": device, "command": command, "user": user, "field_order": [*fields, "valid_for"]}
+    return type("CommandForm", (CommandForm,), {**fields, **own})
 
 
 class DeviceNameForm(TypedNameForm):

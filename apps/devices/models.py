@@ -5,8 +5,10 @@ Stamps are Unix milliseconds UTC.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -164,6 +166,78 @@ class ChargingSession(models.Model):
         if self.started_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.started_at
+
+
+class CommandQuerySet(models.QuerySet["Command"]):
+    def visible_to(self, user: User | AnonymousUser) -> CommandQuerySet:
+        """The commands to devices of the houses `user` may know of."""
+        return self.filter(house__in=House.objects.visible_to(user))
+
+    def open(self, now: datetime) -> CommandQuerySet:
+        """Those that an agent should still carry out."""
+        return self.filter(state=CommandState.WAITING, expires_at__gt=now)
+
+
+class CommandState(models.TextChoices):
+    WAITING = "waiting", "waiting for the agent"
+    VERIFIED = "verified", "done and verified"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+EXPIRED, FETCHED = "expired", "with the agent"
+"""What people are told of a command whose time is over, and of one that the agent knows."""
+
+
+class Command(models.Model):
+    """Something a device is told to do, by its agent, before it expires; and the record of who told it."""
+
+    house = models.ForeignKey(House, models.CASCADE, related_name="+", db_index=False, editable=False)
+    device = models.ForeignKey(
+        Device, models.CASCADE, related_name="commands", db_index=False, editable=False
+    )
+    data = models.JSONField(editable=False, help_text="The command as the driver takes it.")
+    created_at = models.DateTimeField("told", editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        editable=False,
+        verbose_name="told by",
+    )
+    expires_at = models.DateTimeField("expires", editable=False)
+    fetched_at = models.DateTimeField("fetched", null=True, editable=False)
+    finished_at = models.DateTimeField("finished", null=True, editable=False)
+    state = models.CharField(
+        max_length=12, choices=CommandState.choices, default=CommandState.WAITING, editable=False
+    )
+    message = models.CharField(max_length=500, blank=True, editable=False)
+
+    objects: ClassVar[CommandQuerySet] = CommandQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["device", "-created_at"], name="command_newest"),
+            # Every upload asks whether something waits: this holds next to nothing.
+            models.Index(
+                fields=["house", "expires_at"],
+                condition=Q(state=CommandState.WAITING),
+                name="command_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Command to {self.device}"
+
+    def standing(self, now: datetime) -> str:
+        """Its state in words."""
+        if self.state != CommandState.WAITING:
+            return CommandState(self.state).label
+        if self.expires_at <= now:
+            return EXPIRED
+        return FETCHED if self.fetched_at else CommandState.WAITING.label
 
 
 class RefusalQuerySet(models.QuerySet["Refusal"]):

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.devices import deletion
+from django.urls import reverse
+
+from apps.devices import commands, deletion
 from apps.devices.declared import declared
 from apps.devices.models import Device, EdgeUnit
 from apps.houses.models import House
 from apps.readings import store
 from collectors import drivers
 
+SHOWN_COMMANDS = 5
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 NO_LIST, WAITING, DRIFTED, FAULTY, IN_USE = (
@@ -38,6 +41,18 @@ class FieldRow:
     sign: str
     value: str
     age: str
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """A command to a device, in words."""
+
+    url: str
+    what: str
+    told: str
+    by: str
+    standing: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -153,6 +168,22 @@ def title_of(kind: str) -> str:
     return drivers.load(kind).TITLE if kind in drivers.kinds() else kind
 
 
+def command_rows(device: Device, now: datetime) -> list[CommandRow]:
+    """The newest commands to a device."""
+    found = device.commands.select_related("device", "created_by")[:SHOWN_COMMANDS]
+    return [
+        CommandRow(
+            url=reverse("admin:devices_command_change", args=[command.pk]),
+            what=commands.in_words(command),
+            told=since(command.created_at, now),
+            by=str(command.created_by or ""),
+            standing=command.standing(now),
+            message=command.message,
+        )
+        for command in found
+    ]
+
+
 def agent_context(house: House, now: datetime) -> dict[str, Any]:
     """What a page needs that shows how the agent of `house` fares."""
     return {"agent": agent_of(house, now), "agent_house": house}
@@ -162,4 +193,11 @@ def device_context(device: Device, now: datetime) -> dict[str, Any]:
     """What the page of a device needs."""
     rows = field_rows(device, int(now.timestamp() * 1000))
     deleted = deletion.under_way(device)
-    return {"field_rows": rows, "being_deleted": deleted, **agent_context(device.source.house, now)}
+    told = command_rows(device, now)
+    return {
+        "takes_commands": bool(told or commands.offered(device)),
+        "field_rows": rows,
+        "being_deleted": deleted,
+        "command_rows": told,
+        **agent_context(device.source.house, now),
+    }

@@ -1,4 +1,4 @@
-"""How long changes of state and refusals are kept. Other events, and charging sessions, stay for ever."""
+"""How long states, commands and refusals are kept. Other events, and charging sessions, stay for ever."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 from django.db.models.fields.json import KT
 
-from apps.devices.models import STATE, Event, Refusal
+from apps.devices.models import STATE, Command, Event, Refusal
 from apps.readings.times import milliseconds
 
 KEEP_STATES = timedelta(days=365)
+KEEP_COMMANDS = timedelta(days=365)
 KEEP_REFUSALS = timedelta(days=90)
 _BATCH = 10_000
 
 
 def retain(*, now: datetime) -> None:
-    """Delete states that ended more than a year ago, and refusals that have not happened for 90 days."""
+    """Delete states and commands of more than a year ago, and refusals that have not happened for 90 days."""
     while _drop_some(milliseconds(now - KEEP_STATES)):
         pass
+    Command.objects.filter(created_at__lt=now - KEEP_COMMANDS).delete()
     Refusal.objects.filter(last_at__lt=now - KEEP_REFUSALS).delete()
 
 

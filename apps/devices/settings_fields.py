@@ -1,4 +1,4 @@
-"""Form fields for the settings of a kind of device, made from its driver's schema.
+"""Form fields for the settings of a kind of device, and of commands to it, made from its driver's schema.
 
 Nothing here knows any kind: what a setting is called, whether it is a number, a choice, a list or a secret,
 and where its bounds are, the driver's `Config` says.
@@ -7,7 +7,7 @@ and where its bounds are, the driver's `Config` says.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn, cast
@@ -57,17 +57,31 @@ class Entry:
 def entries(kind: str) -> list[Entry]:
     """The settings of a kind in the order of their declaration. Raises drivers.ConfigError."""
     module = drivers.load(kind)
-    schema = cast(inspect.StructType, inspect.type_info(module.Config))
+    return _entries(module.Config, module.EXAMPLE)
+
+
+def entries_of(command: type[drivers.Command]) -> list[Entry]:
+    """The settings of a command in the order of their declaration."""
+    return _entries(command, {})
+
+
+def _entries(struct: type[drivers.Config] | type[drivers.Command], example: Mapping[str, Any]) -> list[Entry]:
+    schema = cast(inspect.StructType, inspect.type_info(struct))
     return [
-        Entry(setting, _bare(field.type), module.EXAMPLE.get(setting.name))
-        for setting, field in zip(drivers.describe(kind), schema.fields, strict=True)
+        Entry(setting, _bare(field.type), example.get(setting.name))
+        for setting, field in zip(drivers.settings_of(struct), schema.fields, strict=True)
     ]
 
 
 def fields_of(kind: str, *, stored: Collection[str]) -> dict[str, forms.Field]:
     """The form fields of a kind by name; `stored` names the secrets that an empty field keeps."""
+    return fields_for(entries(kind), stored=stored)
+
+
+def fields_for(asked: Iterable[Entry], *, stored: Collection[str] = ()) -> dict[str, forms.Field]:
+    """The form fields of settings by name."""
     fields: dict[str, forms.Field] = {}
-    for entry in entries(kind):
+    for entry in asked:
         if not entry.setting.secret:
             fields[entry.name] = _field(entry)
             continue
@@ -90,8 +104,13 @@ def initial_of(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def config_from(kind: str, cleaned: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration that a valid form means. What was left empty is left out; null removes a secret."""
+    return values_from(entries(kind), cleaned)
+
+
+def values_from(asked: Iterable[Entry], cleaned: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of settings by name that a valid form means."""
     config: dict[str, Any] = {}
-    for entry in entries(kind):
+    for entry in asked:
         value = cleaned.get(entry.name)
         if cleaned.get(entry.clear):
             config[entry.setting.name] = None

@@ -103,6 +103,10 @@ PLACES: dict[str, Place] = {
     "api/v1/edge/readings/": Place("", AGENTS, "post"),
     "api/v1/edge/config/": Place("", AGENTS),
     "api/v1/edge/config/ack/": Place("", AGENTS, "post"),
+    "api/v1/edge/commands/": Place("", AGENTS),
+    "api/v1/edge/commands/<int:command_id>/result/": Place(
+        "", AGENTS, "post", fill=lambda *_: {"command_id": "1"}
+    ),
     "api/v1/loggers/acquisuite/": Place("", AGENTS, "post", ask={"MODE": "TEST"}),
     "api/v1/loggers/acquisuite": Place("", AGENTS, "post", ask={"MODE": "TEST"}),
 }

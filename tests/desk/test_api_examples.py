@@ -7,7 +7,7 @@ what raises them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from drf_spectacular.generators import SchemaGenerator
 from apps.accounts.models import User
 from apps.analytics.models import AnalyticsItem
 from apps.devices import events
+from apps.devices.commands import send_command
 from apps.devices.edge.happenings import Happening
 from apps.devices.models import Device, EdgeUnit
 from apps.devices.mutations import create_device
@@ -171,6 +172,20 @@ class TestOfAgents:
         send("config/ack", EXAMPLES["POST /edge/config/ack/ request ADeviceThatCannotBeRead"])
         assert EdgeUnit.objects.get().ack_errors[0]["device"] == "egauge"
 
+    def test_commands(self, send: Ask, house_a: House) -> None:
+        (example,) = EXAMPLES["GET /edge/commands/ 200 ABatteryInManualMode"]
+        expires = datetime.fromtimestamp(example["expires_at"] / 1000, UTC)
+        battery = create_device(house=house_a, name="battery", type="sonnen", config={"ip": "192.168.1.30"})
+        for_it = timedelta(minutes=5)
+        with time_machine.travel(expires - for_it, tick=False):
+            command = send_command(
+                device=battery, data=example["data"], valid_for=for_it, now=expires - for_it, by=None
+            )
+            assert send("commands") == [{**example, "id": command.pk}]
+            result = EXAMPLES["POST /edge/commands/{command_id}/result/ request DoneAndSeenToBeDone"]
+            send(f"commands/{command.pk}/result", result)
+            assert send("commands") == []
+
 
 # What the tests above and those named here make true.
 TOLD = {
@@ -185,6 +200,8 @@ TOLD = {
     "POST /edge/readings/ 200 OneFieldRefused",
     "GET /edge/config/ 200 OneDevice",
     "POST /edge/config/ack/ request ADeviceThatCannotBeRead",
+    "GET /edge/commands/ 200 ABatteryInManualMode",
+    "POST /edge/commands/{command_id}/result/ request DoneAndSeenToBeDone",
     "POST /loggers/acquisuite/ 200 Stored",  # tests/meters
 }
 

@@ -46,6 +46,12 @@ def egauge(house_a: House) -> Device:
     return create_device(house=house_a, name="egauge", type="egauge", config=CONFIG)
 
 
+@pytest.fixture
+def battery(house_a: House) -> Device:
+    """A device that takes commands."""
+    return create_device(house=house_a, name="battery", type="sonnen", config={"ip": "192.0.2.8"})
+
+
 @dataclass
 class Agent:
     """Speaks the edge API with one key."""
@@ -82,6 +88,20 @@ class Agent:
         """Acknowledge a device list."""
         return Client(raise_request_exception=False).post(
             "/api/v1/edge/config/ack/", json.dumps(content), "application/json", headers=self._headers
+        )
+
+    def commands(self) -> Any:
+        """Fetch what devices are told to do."""
+        client = Client(raise_request_exception=False)
+        return client.get("/api/v1/edge/commands/", headers=self._headers)
+
+    def result(self, number: int, content: Any) -> Any:
+        """Tell what became of a command."""
+        return Client(raise_request_exception=False).post(
+            f"/api/v1/edge/commands/{number}/result/",
+            json.dumps(content),
+            "application/json",
+            headers=self._headers,
         )
 
 

@@ -1,5 +1,5 @@
 """Devices, what happened at them, and the agents of houses, in the admin."""
 
-from apps.devices.admin import agents, devices, events, sessions
+from apps.devices.admin import agents, commands, devices, events, sessions
 
-__all__ = ["agents", "devices", "events", "sessions"]
+__all__ = ["agents", "commands", "devices", "events", "sessions"]

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -20,9 +20,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
-from apps.devices import deletion, panes, settings_fields, transfer
+from apps.devices import commands, deletion, panes, settings_fields, transfer
 from apps.devices.admin.agents import SYNCHRONIZE_DIALOG
-from apps.devices.forms import DeviceNameForm, form_for
+from apps.devices.forms import DeviceNameForm, command_form, form_for
 from apps.devices.models import Device
 from apps.devices.mutations import delete_device, synchronize, update_device
 from apps.houses.csv_admin import CsvAdmin
@@ -46,7 +46,8 @@ class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
     change_form_outer_before_template = "admin/devices/device/state.html"
     change_form_before_template = "admin/devices/device/example.html"
     when_empty = "A device is a meter, battery, inverter or charger that the agent in its house reads."
-    actions_detail = ["enable", "disable", "synchronize", "erase"]
+    actions_detail = ["command", "enable", "disable", "synchronize", "erase"]
+    reading_actions = CsvAdmin.reading_actions | {"command"}  # followed as a link, it shows a page
 
     csv_columns = transfer.COLUMNS
     csv_row = transfer.row_of
@@ -107,8 +108,13 @@ class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
         return request.user.has_perm("devices.delete_device")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.state_view)
-        return [path("<path:object_id>/state/", view, name="devices_device_state"), *super().get_urls()]
+        state = self.admin_site.admin_view(self.state_view)
+        told = self.admin_site.admin_view(self.commands_view)
+        return [
+            path("<path:object_id>/state/", state, name="devices_device_state"),
+            path("<path:object_id>/commands/", told, name="devices_device_commands"),
+            *super().get_urls(),
+        ]
 
     def state_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The fields of a device with their newest values, as the part of a page."""
@@ -116,6 +122,11 @@ class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
         return render(
             request, "admin/devices/device/fields.html", panes.device_context(device, timezone.now())
         )
+
+    def commands_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The newest commands to a device, as the part of a page."""
+        rows = panes.command_rows(self.existing(request, object_id), timezone.now())
+        return render(request, "admin/devices/device/commands.html", {"command_rows": rows})
 
     def get_fieldsets(self, request: HttpRequest, obj: Device | None = None) -> list[Any]:
         identity = ["house", "name", "kind"] if obj else ["house", "name", "type"]
@@ -173,8 +184,12 @@ class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
         update_device(device=obj, enabled=enabled, by=cast(User, request.user))
 
     def hidden_actions(self, request: HttpRequest, obj: Device) -> set[str]:
-        being_deleted = {"enable", "erase"} if deletion.under_way(obj) else set()
-        return super().hidden_actions(request, obj) | being_deleted
+        hidden = super().hidden_actions(request, obj)
+        if deletion.under_way(obj):
+            hidden |= {"enable", "erase", "command"}
+        if not (obj.source.enabled and commands.offered(obj)):
+            hidden |= {"command"}
+        return hidden
 
     enable = switch(
         "enable",
@@ -188,6 +203,41 @@ class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
         title="Disable this device",
         consequence="Nothing new is accepted from it, at once. What it has stays.",
     )
+
+    def has_command_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may tell a device what to do."""
+        return self._known(request, obj) is not None and request.user.has_perm("devices.add_command")
+
+    @action(description="Send a command", icon="terminal", permissions=["command"], url_path="command")
+    def command(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page that asks what to tell the device, and tells it."""
+        device = self.existing(request, object_id)
+        offered = commands.offered(device) if device.source.enabled else {}
+        chosen = offered.get(request.GET.get("action", "")) or _only(offered)
+        if chosen is None:
+            titles = {action: command.TITLE for action, command in offered.items()}
+            return self._command_page(request, device, {"offered": titles})
+        form = command_form(device, chosen, cast(User, request.user))(request.POST or None)
+        if request.method == "POST" and form.is_valid() and (sent := form.perform()):
+            messages.success(
+                request, f"{commands.in_words(sent)}: the agent of {device.source.house} is asked to do it."
+            )
+            return HttpResponseRedirect(_page(device))
+        about = {"command_title": chosen.TITLE, "command_help": chosen.HELP, "others": len(offered) > 1}
+        return self._command_page(request, device, {"form": form, **about})
+
+    def _command_page(self, request: HttpRequest, device: Device, more: Mapping[str, Any]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Tell {device} what to do",
+            "opts": self.opts,
+            "original": device,
+            "media": self.media,
+            "device": device,
+            "page": _page(device),
+            **more,
+        }
+        return TemplateResponse(request, "admin/devices/device/command.html", context)
 
     @action(
         description="Synchronize configuration",
@@ -228,6 +278,10 @@ class DeviceAdmin(DetailedAdmin, SwitchAdmin, CsvAdmin, ScopedHistoryAdmin):
 
 def _page(device: Device) -> str:
     return reverse("admin:devices_device_change", args=[device.pk])
+
+
+def _only(offered: Mapping[str, type[drivers.Command]]) -> type[drivers.Command] | None:
+    return next(iter(offered.values())) if len(offered) == 1 else None
 
 
 def _kind(request: HttpRequest, device: Device | None) -> str:

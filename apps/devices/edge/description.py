@@ -74,8 +74,20 @@ REFUSAL = _object(
     "count",
 )
 RECEIPT = _object(
-    {"stored": COUNT, "events": COUNT, "refused": _list(REFUSAL)}, "stored", "events", "refused"
+    {
+        "stored": COUNT,
+        "events": COUNT,
+        "refused": _list(REFUSAL),
+        "commands": {"type": "boolean", "description": "True when commands wait; absent otherwise."},
+    },
+    "stored",
+    "events",
+    "refused",
 )
+COMMAND = _object(
+    {"id": COUNT, "device": TEXT, "data": OBJECT, "expires_at": STAMP}, "id", "device", "data", "expires_at"
+)
+OUTCOME = _object({"state": {**TEXT, "enum": ["verified", "failed"]}, "message": TEXT}, "state")
 DEVICE = _object(
     {"name": TEXT, "type": TEXT, "interval_s": {"type": "integer", "minimum": 1}, "config": OBJECT},
     "name",
@@ -158,6 +170,20 @@ _ACKNOWLEDGED = OpenApiExample(
     request_only=True,
     value={"version": 3, "errors": [{"device": "egauge", "message": "ip: is required"}]},
 )
+_COMMAND = OpenApiExample(
+    "A battery in manual mode",
+    response_only=True,
+    status_codes=["200"],
+    value=[
+        {
+            "id": 7,
+            "device": "battery",
+            "data": {"action": "set_mode", "mode": "manual", "value": 500},
+            "expires_at": 1_780_000_300_000,
+        }
+    ],
+)
+_VERIFIED = OpenApiExample("Done and seen to be done", request_only=True, value={"state": "verified"})
 
 
 def _error(status: int, code: str, message: str) -> OpenApiExample:
@@ -205,6 +231,21 @@ ACK: dict[str, Any] = {
     | _FAILURES
     | described(400, 413),
     "examples": [_ACKNOWLEDGED, *_ERRORS[:2]],
+}
+COMMANDS: dict[str, Any] = {
+    "tags": ["edge"],
+    "summary": "Fetch commands to devices",
+    "responses": {200: OpenApiResponse(_list(COMMAND), "Commands that are not carried out yet")} | _FAILURES,
+    "examples": [_COMMAND, *_ERRORS[1:2]],
+}
+RESULT: dict[str, Any] = {
+    "tags": ["edge"],
+    "summary": "Tell what became of a command",
+    "request": {"application/json": OUTCOME},
+    "responses": {200: OpenApiResponse(_object({"status": TEXT}, "status"), "Noted")}
+    | _FAILURES
+    | described(400, 404, 413),
+    "examples": [_VERIFIED, *_ERRORS[:2]],
 }
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from apps.devices import events, sessions, states
 from apps.devices.edge import batches, happenings, refused
@@ -28,11 +29,17 @@ class GoneError(LookupError):
 
 @dataclass(frozen=True)
 class Receipt:
-    """The answer to an upload: readings stored, events stored, and what was refused."""
+    """The answer to an upload: readings stored, events stored, what was refused; whether commands wait."""
 
     stored: int
     events: int
     refused: list[dict[str, str | int | None]]
+    commands: bool
+
+    def answer(self) -> dict[str, Any]:
+        """As JSON, which tells of commands when there are any."""
+        told = {"stored": self.stored, "events": self.events, "refused": self.refused}
+        return {**told, "commands": True} if self.commands else told
 
 
 def receive(*, house: House, envelope: Envelope, received_at: datetime) -> Receipt:
@@ -52,12 +59,18 @@ def receive(*, house: House, envelope: Envelope, received_at: datetime) -> Recei
     events.add(house=house, happened=[*happened, *changed])
     sessions.renew(happened=happened)
     refused.note(house=house, ledger=scene.ledger, targets=scene.targets, at=received_at)
-    return Receipt(sum(part.stored for part in parts), len(happened), scene.ledger.entries())
+    stored = sum(part.stored for part in parts)
+    return Receipt(stored, len(happened), scene.ledger.entries(), scene.commands)
 
 
 # Not through the ORM: it would spend more on building this than everything else on a small upload.
 _SCENE = """
-SELECT house.enabled, source.name, source.id, source.enabled, source.sealed_before
+SELECT house.enabled,
+       EXISTS (SELECT FROM devices_command AS command
+               JOIN readings_source AS told ON told.id = command.device_id AND told.enabled
+               WHERE command.house_id = %(house)s::bigint AND command.state = 'waiting'
+               AND command.fetched_at IS NULL AND command.expires_at > %(now)s::timestamptz),
+       source.name, source.id, source.enabled, source.sealed_before
 FROM houses_house AS house
 LEFT JOIN readings_source AS source ON source.house_id = house.id AND source.namespace = 'device'
 WHERE house.id = %(house)s::bigint
@@ -66,14 +79,15 @@ WHERE house.id = %(house)s::bigint
 
 def _scene(house: House, received_at: datetime) -> Scene:
     """The house as it is now: a remembered credential may know an older state of it."""
-    rows = fetch(_SCENE, {"house": house.pk})
+    rows = fetch(_SCENE, {"house": house.pk, "now": received_at})
     if not rows:
         raise GoneError
     return Scene(
         enabled=rows[0][0],
-        targets={name: Target(*target) for _, name, *target in rows if name is not None},
+        targets={name: Target(*target) for _, _, name, *target in rows if name is not None},
         now=int(received_at.timestamp() * 1000),
         ledger=Ledger(),
+        commands=rows[0][0] and rows[0][1],
     )
 
 

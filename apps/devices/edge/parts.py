@@ -32,12 +32,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Scene:
-    """The house at the moment of an upload, and the ledger of what it refuses. `now` in Unix ms."""
+    """The house at the moment of an upload, and the ledger of what it refuses. `now` in Unix ms.
+
+    `commands` is whether the agent should ask for commands.
+    """
 
     enabled: bool
     targets: Mapping[str, Target]
     now: int
     ledger: Ledger
+    commands: bool = False
 
     @property
     def newest(self) -> int:
