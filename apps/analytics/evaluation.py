@@ -96,7 +96,7 @@ class Stream:
         _refuse_points(load.points, MAX_COUNTED, "about ")
         parts, count = [_NO_POINTS], 0
         for first, last in load.parts(start, end):
-            part = self.evaluation(first, last).points(first, last)
+            part = self.evaluation(first, last).points(first, last, consume=True)
             count += len(part)
             if count <= MAX_POINTS:
                 parts.append(part)

@@ -28,8 +28,9 @@ from apps.devices.models import Event
 from apps.houses.models import House
 from apps.readings import integration, store
 from apps.readings.bins import LENGTH
-from apps.readings.models import Kind, Namespace, Series, Source
+from apps.readings.models import Kind, Series, Source
 from apps.readings.samples import Samples, Values
+from apps.readings.series import named
 
 MAX_EVENTS = 200_000  # in memory at once
 
@@ -65,27 +66,20 @@ def bind(house: House, node: Node) -> Bound:
     events meet signals.
     """
     shape(node)
-    named = references(node)
-    known = series_of(house, named.series)
-    for field in named.series:
+    found = references(node)
+    known = series_of(house, found.series)
+    for field in found.series:
         if field not in known:
             name = identifier(field.source, field.field)
             raise FormulaError(f"This house has no series “{name}”.", field.column)
-    _check_sources(house, named.events)
+    _check_sources(house, found.events)
     return Bound(house, node, known)
 
 
 def series_of(house: House, fields: Collection[Field]) -> dict[Field, Series]:
     """Those of `fields` that the house has, with their sources; one query."""
-    if not fields:
-        return {}
-    found = Series.objects.filter(
-        source__house=house,
-        source__name__in={one.source for one in fields},
-        field__in={one.field for one in fields},
-    ).exclude(source__namespace=Namespace.ANALYTICS)
-    named = {(one.source.name, one.field): one for one in found.select_related("source")}
-    return {one: named[one.source, one.field] for one in fields if (one.source, one.field) in named}
+    names = {(one.source, one.field): one for one in fields}
+    return {names[name]: one for name, one in named(house.pk, names).items()}
 
 
 def spec_of(series: Series) -> Spec:

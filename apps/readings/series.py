@@ -6,17 +6,27 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from threading import Lock
 
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Q
 
 from apps.readings import marks
-from apps.readings.models import Kind, Series, Source
+from apps.readings.models import Kind, Namespace, Series, Source
+from apps.readings.sql import fetch
 
 LAST_DAY = 2**31 - 1
 
 _CACHE_SIZE = 200_000  # fields, of all sources
 _cache: dict[tuple[int, str], int] = {}
 _cache_lock = Lock()
+
+
+_OWN, _OF_SOURCE = ([str(one.column) for one in model._meta.concrete_fields] for model in (Series, Source))
+_NAMED = f"""
+SELECT {", ".join(f"series.{name}" for name in _OWN)}, {", ".join(f"source.{name}" for name in _OF_SOURCE)}
+FROM readings_source AS source JOIN readings_series AS series ON series.source_id = source.id
+WHERE source.house_id = %(house)s::bigint AND source.namespace <> %(analytics)s::text
+    AND source.name = ANY(%(sources)s::text[]) AND series.field = ANY(%(fields)s::text[])
+"""  # noqa: S608  our own columns
 
 
 class SeriesConflict(ValueError):  # noqa: N818  says what is wrong
@@ -38,6 +48,23 @@ class FieldSpec:
     sign: str = ""
     rating: float | None = None
     modulus: float | None = None
+
+
+def named(house_id: int, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], Series]:
+    """Those of the series (source, field) that a house has, analytics items apart, with their sources.
+
+    One prepared statement: for Django to put together the same takes longer than to find the series.
+    """
+    if not names:
+        return {}
+    sources, fields = (sorted(set(part)) for part in zip(*names, strict=True))
+    asked = {"house": house_id, "analytics": Namespace.ANALYTICS, "sources": sources, "fields": fields}
+    found = {}
+    for row in fetch(_NAMED, asked):
+        series = Series.from_db(DEFAULT_DB_ALIAS, _OWN, row[: len(_OWN)])
+        series.source = Source.from_db(DEFAULT_DB_ALIAS, _OF_SOURCE, row[len(_OWN) :])
+        found[series.source.name, series.field] = series
+    return {name: found[name] for name in names if name in found}
 
 
 @transaction.atomic

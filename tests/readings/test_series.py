@@ -8,11 +8,21 @@ from contextlib import nullcontext
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from apps.houses.models import House
 from apps.readings import store
-from apps.readings.models import Invalidation, Kind, Series, Source
-from apps.readings.series import FieldSpec, SeriesConflict, declare, forget, redeclare, series_ids, set_unit
+from apps.readings.models import Invalidation, Kind, Namespace, Series, Source
+from apps.readings.series import (
+    FieldSpec,
+    SeriesConflict,
+    declare,
+    forget,
+    named,
+    redeclare,
+    series_ids,
+    set_unit,
+)
 from tests.readings.building import DAY, NOW, T0, block, held, put
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +82,26 @@ def test_an_undeclared_field_can_be_declared_later(source: Source) -> None:
     series = Series.objects.get()
     assert (series.unit, series.kind) == ("kWh", Kind.COUNTER)
     assert held(source, "E") == {T0: 1.0}
+
+
+def test_series_are_found_by_their_names_with_their_sources(source: Source, house_b: House) -> None:
+    declare(source=source, fields=[POWER, FieldSpec("E", unit="kWh", kind=Kind.COUNTER, rating=11)])
+    item = Source.objects.create(house=source.house, name="P", namespace=Namespace.ANALYTICS)
+    other = Source.objects.create(house=house_b, name=source.name)
+    for one in (item, other):
+        declare(source=one, fields=[FieldSpec("P"), FieldSpec("E")])
+    asked = [(source.name, "E"), (source.name, "P"), ("P", "P"), (source.name, "p"), ("none", "E")]
+    with CaptureQueriesContext(connection) as queries:
+        found = named(source.house_id, asked)
+        assert [one.source == source for one in found.values()] == [True, True]
+    assert list(found) == asked[:2]
+    for one in found.values():
+        stored = Series.objects.select_related("source").get(pk=one.pk)
+        for mine, its in ((one, stored), (one.source, stored.source)):
+            columns = [field.attname for field in its._meta.concrete_fields]
+            assert [getattr(mine, name) for name in columns] == [getattr(its, name) for name in columns]
+    assert len(queries) == 1
+    assert named(source.house_id, []) == {}
 
 
 def test_an_unknown_unit_is_set_once(source: Source) -> None:

@@ -25,18 +25,20 @@ from apps.analytics.formula.nodes import (
     children,
 )
 
-Quantity = NDArray[np.float64] | np.float64
+_Array = NDArray[np.float64]
+Quantity = _Array | np.float64
 """A number, or an array with one for each stamp."""
 
 
-def compute(node: Node, leaf: Callable[[Node], Quantity]) -> Quantity:
-    """The value of `node`, where `leaf` gives those of series, events, items and averages.
+def compute(node: Node, leaf: Callable[[Node], Quantity], out: _Array | None = None) -> Quantity:
+    """The value of `node`, where `leaf` gives those of series, events, items and averages; in `out` if given.
 
     Elementwise: arrays that leaves give must have one shape, which the answer has as well; it is a plain
     number where there is no such leaf. Parts that items share are computed once.
     """
     with np.errstate(all="ignore"):
-        return _finite(_Computation(leaf).of(node)) + 0.0  # -0.0 is 0.0 to people
+        value = _finite(_Computation(leaf).of(node))
+        return cast(Quantity, np.add(value, 0.0, out=out))  # -0.0 is 0.0 to people
 
 
 def combine(node: Branch, operands: Sequence[Quantity]) -> Quantity:
@@ -54,9 +56,9 @@ def combine(node: Branch, operands: Sequence[Quantity]) -> Quantity:
     return total
 
 
-def operate(operator: str, left: Quantity, right: Quantity) -> Quantity:
-    """`left` and `right` with one of + - * / between them."""
-    return _OPERATORS[operator](left, right)
+def operate(operator: str, left: Quantity, right: Quantity, out: _Array | None = None) -> Quantity:
+    """`left` and `right` with one of + - * / between them; in `out`, which may be either, if given."""
+    return _OPERATORS[operator](left, right, out)
 
 
 class _Computation:
@@ -79,14 +81,17 @@ class _Computation:
             return combine(node, [self.of(child) for child in children(node)])
         if not isinstance(node, Chain):
             return self._leaf(node)
-        total = self.of(node.first)
+        total, own = self.of(node.first), None
         for operator, operand in node.rest:  # of a long chain only the total is kept
-            total = operate(operator, total, self.of(operand))
+            total = operate(operator, total, self.of(operand), own)
+            own = total if isinstance(total, np.ndarray) else None
         return total
 
 
-def _divided(left: Quantity, right: Quantity) -> Quantity:
-    return _finite(np.divide(left, right))
+def _divided(left: Quantity, right: Quantity, out: _Array | None = None) -> Quantity:
+    quotient = np.divide(left, right, out=out)
+    # Nothing becomes infinite by a divisor such as 1000; what was so is found in the end, as after a product.
+    return quotient if isinstance(right, np.float64) and abs(right) >= 1 else _finite(quotient)
 
 
 def _raised(base: Quantity, exponent: Quantity) -> Quantity:
@@ -101,7 +106,7 @@ def _finite(values: Quantity) -> Quantity:
     return cast(Quantity, np.where(np.isfinite(values), values, np.nan)[()])
 
 
-_OPERATORS: Mapping[str, Callable[[Quantity, Quantity], Quantity]] = MappingProxyType(
+_OPERATORS: Mapping[str, Callable[[Quantity, Quantity, _Array | None], Quantity]] = MappingProxyType(
     {"+": np.add, "-": np.subtract, "*": np.multiply, "/": _divided}
 )
 _FUNCTIONS: Mapping[str, Callable[[Quantity], Quantity]] = MappingProxyType(

@@ -25,7 +25,7 @@ from apps.readings import integration
 from apps.readings.integration import Stretches
 from apps.readings.samples import Stamps, Values
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Stamps worked on at once, so that what lies between two operations stays in the processor's cache."""
 
 _At = Callable[[Signal, slice], NDArray[np.float64]]
@@ -83,15 +83,19 @@ class Evaluation:
         self.shape = shape(node)
         self._inputs = inputs
 
-    def points(self, start: int = EARLIEST, end: int = LATEST) -> Points:
-        """The values at the union of the leaves' stamps within [start, end) ms, the missing ones included."""
+    def points(self, start: int = EARLIEST, end: int = LATEST, *, consume: bool = False) -> Points:
+        """The values at the union of the leaves' stamps within [start, end) ms, the missing ones included.
+
+        For who says `consume` and asks nothing else afterwards, the values may stand in the memory of an
+        input: fresh memory costs as much as several operations.
+        """
         if self.shape is Shape.EVENTS:
             return _cut(_at_events(self.node, self._inputs), start, end)
         clocks = {id(signal.stamps): signal.stamps for signal in self._signals.values()}
         if len(clocks) == 1:
-            return self._on_clock(next(iter(clocks.values())), start, end)
+            return self._on_clock(next(iter(clocks.values())), start, end, consume)
         stamps = union(clock[between(clock, start, end)] for clock in clocks.values())
-        return Points(stamps, self._over(stamps.size, lambda signal, part: signal.at(stamps[part])))
+        return Points(stamps, self.at(stamps))
 
     def of(self, part: Node) -> Evaluation:
         """A part of the formula over the same inputs."""
@@ -99,7 +103,9 @@ class Evaluation:
 
     def at(self, stamps: Stamps) -> Values:
         """The values of a signal at any increasing `stamps` (m,) ms; NaN where it is not defined."""
-        return self._over(stamps.size, lambda signal, part: signal.at(stamps[part]))
+        values = np.empty(stamps.size)
+        self._over(values, lambda signal, part: signal.at(stamps[part]))
+        return values
 
     @property
     def leaves(self) -> list[tuple[Field | Call, Signal]]:
@@ -146,20 +152,19 @@ class Evaluation:
             return _averaged(leaf, self.of(leaf.arguments[0]))
         return self._inputs.signals[leaf]
 
-    def _on_clock(self, clock: Stamps, start: int, end: int) -> Points:
+    def _on_clock(self, clock: Stamps, start: int, end: int, consume: bool) -> Points:
         inside = between(clock, start, end)
-        count = inside.stop - inside.start
-        values = self._over(count, lambda signal, part: signal.values[inside][part])
+        held = {id(signal): signal.values[inside] for signal in self._signals.values()}
+        values = next(iter(held.values())) if consume else np.empty(inside.stop - inside.start)
+        self._over(values, lambda signal, part: held[id(signal)][part])
         return Points(clock[inside], values)
 
-    def _over(self, count: int, at: _At) -> Values:
-        """The values at `count` stamps, where `at` tells those of each signal at some of them."""
-        values = np.empty(count)
-        for part in _blocks(count):
-            values[part] = self._computed(part, at)
-        return values
+    def _over(self, values: Values, at: _At) -> None:
+        """Fill in all `values`, where `at` tells those of each signal in a part of them."""
+        for part in _blocks(values.size):
+            self._compute(part, at, values[part])
 
-    def _computed(self, part: slice, at: _At) -> Quantity:
+    def _compute(self, part: slice, at: _At, out: NDArray[np.float64]) -> None:
         known: dict[Field | int, Quantity] = {}
 
         def leaf(node: Node) -> Quantity:
@@ -170,7 +175,7 @@ class Evaluation:
                 known[key] = at(self._signals[key], part)
             return known[key]
 
-        return compute(self.node, leaf)
+        compute(self.node, leaf, out)
 
     def _lines(self) -> Stretches:
         """Of gauges alone: lines between neighbouring points.
@@ -200,7 +205,7 @@ class Evaluation:
         begins, ends = bounds[:-1], bounds[1:]
         sides = np.empty((2, begins.size))
         for part in _blocks(begins.size):
-            sides[:, part] = self._computed(part, lambda signal, part: signal.over(begins[part], ends[part]))
+            self._compute(part, lambda signal, part: signal.over(begins[part], ends[part]), sides[:, part])
         return _defined(Stretches(begins, ends, sides[0], sides[1]))
 
 

@@ -74,6 +74,39 @@ class TestKnownAnswers:
         assert evaluated("2^3^2", inputs()).shape is Shape.NUMBER
 
 
+class TestMemory:
+    """Operations reuse memory, but never that of what is needed again."""
+
+    SHARED = Signal("gauge", np.array([1, 2]), np.array([3.0, -4.0]), 10)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("a.x + b.x - a.x*b.x + (a.x - b.x) - (a.x - b.x)", {1: 1, 2: -24}),
+            ("-a.x - -a.x - a.x/1000*1000 + a.x", {1: 0, 2: 0}),
+            ("a.x", {1: 3, 2: -4}),
+            ("1 + 1 + a.x - 2 - b.x", {1: 2, 2: 0}),
+        ],
+    )
+    def test_asking_again_gives_the_same_and_whoever_consumes_the_inputs_gets_it_too(self, text, expected):
+        other = Signal("gauge", self.SHARED.stamps, np.array([1.0, -4.0]), 10)
+        both = evaluated(text, inputs(a=self.SHARED, b=other))
+        assert [as_dict(both.points()) for _ in range(2)] == [expected] * 2
+        own = Signal("gauge", self.SHARED.stamps, self.SHARED.values.copy(), 10)
+        assert as_dict(evaluated(text, inputs(a=own, b=other)).points(consume=True)) == expected
+        assert self.SHARED.values.tolist() == [3, -4]
+
+    @pytest.mark.parametrize("block", [1, 3, 1 << 16])
+    def test_blocks_do_not_show_in_what_is_consumed(self, block, monkeypatch):
+        monkeypatch.setattr(module, "BLOCK", block)
+        stamps = np.arange(10)
+        given = {
+            name: Signal("gauge", stamps, np.arange(10.0) + place, 10) for place, name in enumerate("ab")
+        }
+        found = evaluated("b.x - a.x*2 - b.x/2", inputs(**given)).points(2, 9, consume=True)
+        assert as_dict(found) == {stamp: (stamp + 1) / 2 - 2 * stamp for stamp in range(2, 9)}
+
+
 class TestMissing:
     @pytest.mark.parametrize(
         "text", ["a.x/0", "0/(a.x*0)", "(0-1-abs(a.x))^.5", "exp(1000*abs(a.x))", "1/(1/(a.x*0))"]
