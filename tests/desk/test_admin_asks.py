@@ -79,7 +79,7 @@ def unwritten(client: Client, method: str, address: str, data: Any = None) -> st
 
 
 @pytest.mark.parametrize(
-    ("model", "place", "name"), actions(), ids=lambda it: it if isinstance(it, str) else label(it)
+    ("model", "place", "name"), list(actions()), ids=lambda it: it if isinstance(it, str) else label(it)
 )
 def test_an_action_shows_what_it_does_before_it_does_it(
     client: Client, house_a: House, model: Model, place: str, name: str
@@ -96,7 +96,7 @@ def test_an_action_shows_what_it_does_before_it_does_it(
 
 
 @pytest.mark.parametrize(
-    ("model", "name"), bulk_actions(), ids=lambda it: it if isinstance(it, str) else label(it)
+    ("model", "name"), list(bulk_actions()), ids=lambda it: it if isinstance(it, str) else label(it)
 )
 def test_an_action_on_many_says_how_many_before_it_does_anything(
     client: Client, house_a: House, model: Model, name: str
