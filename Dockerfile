@@ -19,6 +19,7 @@ COPY manage.py ./
 COPY config config
 COPY apps apps
 COPY collectors collectors
+COPY locale locale
 COPY templates templates
 COPY static static
 RUN python -m compileall -q config apps collectors

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 from redis import RedisError
 
-from apps.accounts import links, mutations
+from apps.accounts import languages, links, mutations
 from apps.accounts.models import User
 
 logger = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ class LogInForm(auth_forms.AuthenticationForm):
     """E-mail and password."""
 
     username = auth_forms.UsernameField(
-        label="E-mail", widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"})
+        label=_("E-mail"), widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"})
     )
     error_messages = {
-        "invalid_login": "That e-mail and password do not match.",
-        "inactive": "That e-mail and password do not match.",
+        "invalid_login": _("That e-mail and password do not match."),
+        "inactive": _("That e-mail and password do not match."),
     }
 
 
@@ -36,7 +36,7 @@ class ForgottenPasswordForm(auth_forms.PasswordResetForm):
     """Asks for a link by e-mail; the answer is the same whether or not the person exists."""
 
     email = forms.EmailField(
-        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
+        label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
     )
 
     def save(self, *args: Any, **options: Any) -> None:
@@ -92,6 +92,17 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
         user: User = self.instance
         mutations.update_user(user=user, by=user, name=self.cleaned_data["name"])
         return user
+
+
+class LanguageForm(forms.Form):
+    """In which language I am spoken to."""
+
+    language = forms.ChoiceField(label=_("Language"), required=False)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        choices = [("", _("as the browser asks")), *languages.known().items()]
+        self.fields["language"].choices = choices  # type: ignore[attr-defined]
 
 
 class TokenForm(forms.Form):

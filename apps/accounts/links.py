@@ -12,7 +12,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext, gettext_noop
 
+from apps.accounts.languages import spoken_to
 from apps.accounts.models import User
 
 
@@ -25,12 +27,12 @@ def set_password_url(user: User) -> str:
 
 def send_invitation(*, user: User) -> None:
     """Mail a new person their link. Raises OSError (smtplib's errors are some) when it cannot be sent."""
-    _send(user, "Welcome to Wattdesk: set your password", "registration/invitation_email.txt")
+    _send(user, gettext_noop("Welcome to Wattdesk: set your password"), "registration/invitation_email.txt")
 
 
 def send_reset(*, user: User) -> None:
     """Mail a person who forgot their password a link. Raises OSError when it cannot be sent."""
-    _send(user, "Set a new Wattdesk password", "registration/password_reset_email.txt")
+    _send(user, gettext_noop("Set a new Wattdesk password"), "registration/password_reset_email.txt")
 
 
 def _send(user: User, subject: str, template: str) -> None:
@@ -39,4 +41,6 @@ def _send(user: User, subject: str, template: str) -> None:
         "link": set_password_url(user),
         "days": settings.PASSWORD_RESET_TIMEOUT // 86400,
     }
-    send_mail(subject, render_to_string(template, context), None, [user.email])
+    with spoken_to(user):
+        subject, body = gettext(subject), render_to_string(template, context)
+    send_mail(subject, body, None, [user.email])

@@ -49,6 +49,7 @@ class User(AbstractBaseUser):
     )
     name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.HOMEOWNER)
+    language = models.CharField(max_length=10, blank=True, help_text="Empty: that of the browser.")
     is_active = models.BooleanField("active", default=True, help_text="Inactive people cannot log in.")
     date_joined = models.DateTimeField("created", default=timezone.now, editable=False)
 

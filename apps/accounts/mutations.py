@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -22,6 +23,7 @@ class Changes(TypedDict, total=False):
     name: str
     role: str
     is_active: bool
+    language: str
 
 
 OF_OTHERS = frozenset({"role", "is_active"})
@@ -90,6 +92,8 @@ def revoke_token(*, token: AuthToken) -> None:
 
 
 def _save(user: User, by: User | None) -> None:
+    if user.language and user.language not in dict(settings.LANGUAGES):
+        raise ValidationError({"language": f"“{user.language}” is no language that Wattdesk speaks."})
     user.full_clean(exclude=["password"])
     user._history_user = by  # type: ignore[attr-defined]  # who, in the history
     user.save()

@@ -1,13 +1,14 @@
 """What each role may do in the admin. Which houses it concerns is a matter of memberships, not of roles."""
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_noop as _
 
 
 class Role(TextChoices):
-    ADMINISTRATOR = "administrator", "Administrator"
-    OPERATOR = "operator", "Operator"
-    ANALYST = "analyst", "Analyst"
-    HOMEOWNER = "homeowner", "Homeowner"
+    ADMINISTRATOR = "administrator", _("Administrator")
+    OPERATOR = "operator", _("Operator")
+    ANALYST = "analyst", _("Analyst")
+    HOMEOWNER = "homeowner", _("Homeowner")
 
 
 MEANINGS = {

@@ -8,6 +8,7 @@ from apps.accounts import views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.account, name="account"),
     path("name/", views.rename, name="account_name"),
+    path("language/", views.choose_language, name="account_language"),
     path("tokens/", views.make_token, name="token_make"),
     path("tokens/<slug:key>/revoke/", views.revoke_token, name="token_revoke"),
     path("login/", views.LogIn.as_view(), name="login"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from knox.models import AuthToken
 
-from apps.accounts import forms, mutations, once
+from apps.accounts import forms, languages, mutations, once
 from apps.accounts.models import User
 
 NEW_TOKEN = "new-api-token"  # noqa: S105  where it is kept
@@ -73,6 +73,20 @@ def rename(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Choose in which language I am spoken to."""
+    form = forms.LanguageForm(request.POST)
+    if not form.is_valid():
+        return _account(request, language_form=form)
+    user = cast(User, request.user)
+    mutations.update_user(user=user, by=user, language=form.cleaned_data["language"])
+    with languages.spoken_to(user):
+        messages.success(request, _("Your language is saved."))
+    return redirect("account")
+
+
+@login_required
+@require_POST
 def make_token(request: HttpRequest) -> HttpResponse:
     """Make one of my API tokens; the page after shows it, once."""
     form = forms.TokenForm(request.POST)
@@ -104,12 +118,15 @@ def _account(
     request: HttpRequest,
     *,
     name_form: forms.NameForm | None = None,
+    language_form: forms.LanguageForm | None = None,
     token_form: forms.TokenForm | None = None,
     new_token: str | None = None,
 ) -> HttpResponse:
     user = cast(User, request.user)
     context = {
         "name_form": name_form or forms.NameForm(instance=user),
+        "language_form": language_form or forms.LanguageForm(initial={"language": user.language}),
+        "languages": languages.known(),
         "token_form": token_form or forms.TokenForm(),
         "new_token": new_token,
         "tokens": AuthToken.objects.filter(user=user).select_related("label").order_by("-created"),

@@ -11,7 +11,9 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import ngettext
 
+from apps.accounts.languages import spoken_to
 from apps.accounts.models import User
 from apps.accounts.roles import STAFF
 from apps.alerts import summary
@@ -66,10 +68,10 @@ def _mail(user: User, alerts: Sequence[Alert]) -> EmailMessage | None:
     if not alerts:
         return None
     count = len(alerts)
-    subject = f"Wattdesk: {count} new alert{'' if count == 1 else 's'}"
-    return EmailMessage(
-        subject, render_to_string("alerts/digest_email.txt", _context(user, alerts)), to=[user.email]
-    )
+    with spoken_to(user):
+        new = ngettext("Wattdesk: %(count)d new alert", "Wattdesk: %(count)d new alerts", count)
+        text = render_to_string("alerts/digest_email.txt", _context(user, alerts))
+    return EmailMessage(new % {"count": count}, text, to=[user.email])
 
 
 def _context(user: User, alerts: Sequence[Alert]) -> dict[str, Any]:

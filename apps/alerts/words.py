@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from apps.alerts.kinds import Kind
 from apps.devices.edge.refusals import MESSAGES, Code
 
@@ -18,7 +21,7 @@ def describe(kind: Kind, name: str, evidence: Evidence) -> str:
 
 def plainly(kind: Kind, name: str) -> str:
     """One sentence for those who live in the house."""
-    return _PLAIN[kind].format(name=name)
+    return gettext(_PLAIN[kind]).format(name=name)
 
 
 def _warning(name: str, evidence: Evidence) -> str:
@@ -111,20 +114,20 @@ _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
 }
 
 _PLAIN = {
-    Kind.WARNING: "{name} reports a problem",
-    Kind.SILENT: "No readings from {name}",
-    Kind.STUCK: "{name} always shows the same value",
-    Kind.OFFLINE: "This house is not connected",
-    Kind.SPOOL: "Readings are waiting to be sent",
-    Kind.CLOCK: "The clock of this house's computer is wrong",
-    Kind.REFUSED: "Some readings could not be stored",
-    Kind.QUARANTINE: "A meter reading of {name} is being checked",
-    Kind.NEGATIVE: "A meter of this house seems to be wired the other way round",
-    Kind.RESIDUAL: "The meters of this house do not agree",
-    Kind.LOGGER: "A logger of this house is not connected",
-    Kind.MUTE: "A meter of this house does not answer",
-    Kind.FLASH: "Readings are waiting to be sent",
-    Kind.CLOCK_SET: "The clock of a logger of this house was set",
+    Kind.WARNING: _("{name} reports a problem"),
+    Kind.SILENT: _("No readings from {name}"),
+    Kind.STUCK: _("{name} always shows the same value"),
+    Kind.OFFLINE: _("This house is not connected"),
+    Kind.SPOOL: _("Readings are waiting to be sent"),
+    Kind.CLOCK: _("The clock of this house's computer is wrong"),
+    Kind.REFUSED: _("Some readings could not be stored"),
+    Kind.QUARANTINE: _("A meter reading of {name} is being checked"),
+    Kind.NEGATIVE: _("A meter of this house seems to be wired the other way round"),
+    Kind.RESIDUAL: _("The meters of this house do not agree"),
+    Kind.LOGGER: _("A logger of this house is not connected"),
+    Kind.MUTE: _("A meter of this house does not answer"),
+    Kind.FLASH: _("Readings are waiting to be sent"),
+    Kind.CLOCK_SET: _("The clock of a logger of this house was set"),
 }
 
 ADVICE = {

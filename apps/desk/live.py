@@ -1,8 +1,8 @@
 """What the page of a house refreshes: worked out once for all who look, and not at all while nothing changed.
 
-A process remembers its last answer for each house and role. Each panel's pulse, one cheap query, says whether
-something happened since; that, and the instant at which time alone changes something, decide whether the
-answer still holds. What no pulse tells of, such as a new label, pages learn within a minute.
+A process remembers its last answer for each house, role and language. Each panel's pulse, one cheap query,
+says whether something happened since; that, and the instant at which time alone changes something, decide
+whether the answer still holds. What no pulse tells of, such as a new label, pages learn within a minute.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from threading import Lock
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.functional import cached_property
+from django.utils.translation import get_language
 
 from apps.accounts.models import User
 from apps.desk import packing
@@ -33,12 +34,13 @@ class Answer:
 
     def __init__(self, parts: Sequence[LiveData]) -> None:
         self._parts = parts
+        self._language = get_language() or ""
         self._lock = Lock()
 
     @cached_property
     def etag(self) -> str:
         """A tag that differs whenever a part's version does."""
-        versions = "\n".join(part.version for part in self._parts)
+        versions = "\n".join([self._language, *(part.version for part in self._parts)])
         return f'"{hashlib.sha256(versions.encode()).hexdigest()[:32]}"'
 
     @property
@@ -79,7 +81,7 @@ def of(*, house: House, user: User, now: datetime) -> Answer:
     """What `user` sees of `house`, remembered or worked out."""
     # Before anything is worked out, so that what happens meanwhile shows in the next pulse.
     pulse = repr([house.time_zone, *(panel.pulse(house, now) for panel in panels() if panel.live)])
-    asked = (house.pk, user.role)
+    asked = (house.pk, user.role, get_language())
     kept = _memory.recall(asked, now)
     if kept is not None and kept.holds(pulse, now):
         return kept.answer
@@ -87,7 +89,7 @@ def of(*, house: House, user: User, now: datetime) -> Answer:
         return _worked_out(asked, pulse, house, user, now)
 
 
-def _worked_out(asked: tuple[int, str], pulse: str, house: House, user: User, now: datetime) -> Answer:
+def _worked_out(asked: tuple[int, str, str], pulse: str, house: House, user: User, now: datetime) -> Answer:
     """The answer anew, unless who had the turn before worked it out."""
     kept = _memory.recall(asked, now)
     if kept is not None and kept.holds(pulse, now):

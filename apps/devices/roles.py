@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
 from apps.devices.models import Device
 from apps.houses.models import House
 from apps.readings.models import Kind, Series
@@ -27,11 +29,11 @@ class Look:
 
 
 LOOKS = {
-    "solar": Look("Solar", "generating", "idle", "drawing"),
-    "battery": Look("Battery", "discharging", "idle", "charging", directed=True),
-    "ev": Look("EV", "charging", "idle", "discharging"),
-    "load": Look("Load", "consuming", "idle", "feeding in"),
-    "grid": Look("Grid", "importing", "balanced", "exporting", directed=True),
+    "solar": Look(_("Solar"), "generating", "idle", "drawing"),
+    "battery": Look(_("Battery"), "discharging", "idle", "charging", directed=True),
+    "ev": Look(_("EV"), "charging", "idle", "discharging"),
+    "load": Look(_("Load"), "consuming", "idle", "feeding in"),
+    "grid": Look(_("Grid"), "importing", "balanced", "exporting", directed=True),
 }
 """The cards and traces, in the page's order."""
 

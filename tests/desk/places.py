@@ -76,6 +76,7 @@ PLACES: dict[str, Place] = {
     "alerts/mails/": Place("mails about alerts", OPERATORS),
     "accounts/": Place("one's own account: name, password, API tokens", PEOPLE),
     "accounts/name/": Place("", REDIRECTED, "post", {"name": "x"}),
+    "accounts/language/": Place("", REDIRECTED, "post", {"language": ""}),
     "accounts/tokens/": Place("", REDIRECTED, "post", {"name": "x", "days": 30}),
     "accounts/tokens/<slug:key>/revoke/": Place("", REDIRECTED, "post", fill=_own_token),
     "accounts/login/": Place("", (200, 302, 302, 302, 302, 302)),

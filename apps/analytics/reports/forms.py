@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_noop as _
 
 from apps.analytics.reports import periods
 from apps.analytics.reports.periods import Period, PeriodError
 
-EVERY_TITLES = {"15m": "Quarters", "1h": "Hours", "1d": "Days", "1w": "Weeks", "1mo": "Months"}
+EVERY_TITLES = {"15m": _("Quarters"), "1h": _("Hours"), "1d": _("Days"), "1w": _("Weeks"), "1mo": _("Months")}
 
 
 class ReportForm(forms.Form):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -45,33 +47,33 @@ class Kind:
 
 KINDS = {
     "solar": Kind(
-        "Solar",
-        (Bar("solar", "Generated", "solar", peak=True),),
+        _("Solar"),
+        (Bar("solar", _("Generated"), "solar", peak=True),),
         share=Share(
-            "Self-consumption",
+            _("Self-consumption"),
             (("solar", 1),),
             lost="grid_export",
-            says="of the sun's energy was used in the house",
+            says=_("of the sun's energy was used in the house"),
         ),
     ),
     "battery": Kind(
-        "Battery",
+        _("Battery"),
         (
-            Bar("battery_charging", "Charged", "charge"),
-            Bar("battery_discharging", "Discharged", "battery"),
+            Bar("battery_charging", _("Charged"), "charge"),
+            Bar("battery_discharging", _("Discharged"), "battery"),
         ),
         level="soc",
     ),
-    "ev": Kind("EV", (Bar("ev", "Charged", "ev", peak=True),), sessions=True),
+    "ev": Kind(_("EV"), (Bar("ev", _("Charged"), "ev", peak=True),), sessions=True),
     "load": Kind(
-        "Load",
-        (Bar("load", "Consumed", "load", peak=True),),
+        _("Load"),
+        (Bar("load", _("Consumed"), "load", peak=True),),
         # By what came in less what went out: whether a car is part of the load differs from house to house.
         share=Share(
-            "Self-sufficiency",
+            _("Self-sufficiency"),
             (("solar", 1), ("grid_import", 1), ("grid_export", -1)),
             lost="grid_import",
-            says="of all that was used came from sun and battery",
+            says=_("of all that was used came from sun and battery"),
             storage=(("battery_discharging", 1), ("battery_charging", -1)),
         ),
     ),

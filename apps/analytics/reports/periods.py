@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.translation import gettext_noop as _
+
 from apps.readings import calendar
 from apps.readings.calendar import DAY_MS, HOUR_MS
 
@@ -21,7 +23,12 @@ MAX_BINS = 1_000
 
 _EARLIEST = 946_684_800_000  # the year 2000
 
-TITLES = {"24h": "Last 24 hours", "7d": "Last 7 days", "month": "This month", "range": "Any range"}
+TITLES = {
+    "24h": _("Last 24 hours"),
+    "7d": _("Last 7 days"),
+    "month": _("This month"),
+    "range": _("Any range"),
+}
 
 # How long each bin lasts at least, from the shortest.
 _SHORTEST = {"15m": 15 * 60_000, "1h": HOUR_MS, "1d": 23 * HOUR_MS, "1w": 6 * DAY_MS, "1mo": 27 * DAY_MS}

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.translation import gettext_noop as _
 
 from apps.analytics.reports import courses, kinds, periods, words
 from apps.analytics.reports.courses import Array, Ask, Course
@@ -162,9 +163,9 @@ _LAST = {
 def _peak(trace: Trace, period: Period, every: str, zone: str, ask: Ask) -> Card:
     found = _find_peak(trace.bar.item, period, every, ask)
     if found is None:
-        return Card("Peak", words.NOTHING, "kW")
+        return Card(_("Peak"), words.NOTHING, "kW")
     stamp, value = found
-    return Card("Peak", words.amount(value), "kW", note=words.moment(stamp, zone))
+    return Card(_("Peak"), words.amount(value), "kW", note=words.moment(stamp, zone))
 
 
 def _find_peak(item: str, period: Period, every: str, ask: Ask) -> tuple[int, float] | None:
@@ -183,18 +184,18 @@ def _find_peak(item: str, period: Period, every: str, ask: Ask) -> tuple[int, fl
 def _level_card(level: Course) -> Card:
     known = level.values[~np.isnan(level.values)]
     if not known.size:
-        return Card("State of charge", words.NOTHING)
+        return Card(_("State of charge"), words.NOTHING)
     mean = math.fsum(known.tolist()) / known.size
     note = f"between {known.min():.0f} and {known.max():.0f} %, means of bins"
-    return Card("State of charge", f"{mean:.0f} %", note=note)
+    return Card(_("State of charge"), f"{mean:.0f} %", note=note)
 
 
 def _sessions(period: Period, ask: Ask) -> list[Card]:
     count = ask.whole(kinds.SESSION_COUNT, start=period.start, end=period.end, aggregate="count")
     lasting = ask.whole(kinds.SESSION_DURATION, start=period.start, end=period.end, aggregate="mean")
     return [
-        Card("Charging sessions", words.NOTHING if count is None else f"{count:.0f}", note="begun"),
-        Card("Mean duration", words.duration(lasting), note="of sessions that ended"),
+        Card(_("Charging sessions"), words.NOTHING if count is None else f"{count:.0f}", note="begun"),
+        Card(_("Mean duration"), words.duration(lasting), note="of sessions that ended"),
     ]
 
 
@@ -215,4 +216,4 @@ def _coverage(traces: list[Trace]) -> Card:
     note = (
         "of the time was measured" if least is None or least >= courses.FULL else "measured; gaps add nothing"
     )
-    return Card("Coverage", words.per_cent(least), note=note)
+    return Card(_("Coverage"), words.per_cent(least), note=note)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from apps.analytics.reports import words
 from apps.analytics.reports.courses import FULL, Ask
 
@@ -21,13 +23,13 @@ class Flow:
 
 
 FLOWS = (
-    Flow("solar", "Sun", "solar", supply=True),
-    Flow("battery_discharging", "From the battery", "battery", supply=True),
-    Flow("grid_import", "From the grid", "grid", supply=True),
-    Flow("load", "House", "load"),
-    Flow("ev", "Car", "ev"),
-    Flow("battery_charging", "Into the battery", "charge"),
-    Flow("grid_export", "To the grid", "grid"),
+    Flow("solar", _("Sun"), "solar", supply=True),
+    Flow("battery_discharging", _("From the battery"), "battery", supply=True),
+    Flow("grid_import", _("From the grid"), "grid", supply=True),
+    Flow("load", _("House"), "load"),
+    Flow("ev", _("Car"), "ev"),
+    Flow("battery_charging", _("Into the battery"), "charge"),
+    Flow("grid_export", _("To the grid"), "grid"),
 )
 
 
