@@ -237,7 +237,8 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTH_HEADER_PREFIX": "Token", "TO
 SPECTACULAR_SETTINGS = {
     "TITLE": "Wattdesk API",
     "VERSION": "1",
-    "DESCRIPTION": "Times are Unix milliseconds UTC; ranges are half-open [start, end).",
+    "DESCRIPTION": "Times are Unix milliseconds UTC; ranges are half-open [start, end). A parameter that"
+    " an address does not know is refused with 400 `unknown_parameter`.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

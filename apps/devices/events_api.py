@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.errors import described, refusal
+from apps.accounts.queries import Query
 from apps.devices.models import Event, EventQuerySet
 from apps.houses.api import visible_house
 from apps.houses.models import House
@@ -63,7 +64,7 @@ class Names(serializers.ListField):
     child = serializers.CharField(min_length=1, max_length=64, trim_whitespace=False)
 
 
-class EventsQuery(serializers.Serializer[Any]):
+class EventsQuery(Query):
     """Which events: those that fit every parameter given, and any of the values of one."""
 
     start = serializers.IntegerField(

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.errors import described
+from apps.accounts.queries import Query, no_parameters
 from apps.houses.models import House
 
 MAX_HOUSES = 1000  # in one answer
@@ -40,7 +41,7 @@ class HouseAnswer(serializers.ModelSerializer[House]):
         return {"latitude": house.latitude, "longitude": house.longitude}
 
 
-class HousePage(serializers.Serializer[Any]):
+class HousePage(Query):
     """Which part of a list of houses."""
 
     limit = serializers.IntegerField(min_value=1, max_value=MAX_HOUSES, default=MAX_HOUSES)
@@ -72,7 +73,9 @@ class HousesView(APIView):
 class HouseView(APIView):
     """One house."""
 
-    @extend_schema(summary="Show a house", responses={200: HouseAnswer, **described(401, 404)})
+    @extend_schema(summary="Show a house", responses={200: HouseAnswer, **described(400, 401, 404)})
     def get(self, request: Request, house_id: int) -> Response:
         """What is on record of a house."""
-        return Response(HouseAnswer(visible_house(request, house_id)).data)
+        house = visible_house(request, house_id)
+        no_parameters(request)
+        return Response(HouseAnswer(house).data)

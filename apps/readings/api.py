@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.errors import described, refusal
+from apps.accounts.queries import no_parameters
 from apps.houses.api import visible_house
 from apps.houses.models import House
 from apps.readings import bins, names, raw, store
@@ -124,11 +125,13 @@ class SourcesView(APIView):
 
     @extend_schema(
         summary="List the sources of a house",
-        responses={200: SourceAnswer(many=True), **described(401, 404)},
+        responses={200: SourceAnswer(many=True), **described(400, 401, 404)},
     )
     def get(self, request: Request, house_id: int) -> Response:
         """With their fields: unit, kind, quantity, cadence and sign convention."""
-        sources = visible_house(request, house_id).sources.prefetch_related("series")
+        house = visible_house(request, house_id)
+        no_parameters(request)
+        sources = house.sources.prefetch_related("series")
         return Response([_source(source) for source in sources])
 
 
@@ -137,7 +140,7 @@ class LatestView(APIView):
 
     @extend_schema(
         summary="Newest value of every field",
-        responses={200: LATEST_ANSWER, **described(401, 404)},
+        responses={200: LATEST_ANSWER, **described(400, 401, 404)},
         examples=[
             OpenApiExample(
                 "One field",
@@ -149,7 +152,9 @@ class LatestView(APIView):
     )
     def get(self, request: Request, house_id: int) -> Response:
         """By `source.field`, states included."""
-        return Response(_latest(visible_house(request, house_id)))
+        house = visible_house(request, house_id)
+        no_parameters(request)
+        return Response(_latest(house))
 
 
 class SeriesView(APIView):

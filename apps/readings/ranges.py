@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.accounts.errors import refusal
+from apps.accounts.queries import Query
 from apps.readings import calendar
 
 MAX_BINS = 500_000  # in one answer, all its series together
@@ -31,7 +32,7 @@ def choice(offered: Iterable[str], help_text: str = "") -> serializers.ChoiceFie
     )
 
 
-class RangeQuery(serializers.Serializer[Any]):
+class RangeQuery(Query):
     """Which time, and in which bins."""
 
     start = serializers.IntegerField(min_value=0, max_value=LAST_MS, help_text="Unix ms, included.")
