@@ -167,6 +167,7 @@ def test_a_database_that_somebody_uses_is_not_taken() -> None:
     [
         (["stor"], "no bench 'stor'; there are: store, analytics, acquisuite"),
         (["store", "--days", "0"], "at least 1"),
+        (["store", "--days", "2", "--uploads", "100"], "730 uploads are too many: 2 days make 288"),
         (["acquisuite", "--loggers", "3"], "name more loggers"),
         (["acquisuite", "--pace", "0"], "at least 1"),
     ],

@@ -17,6 +17,7 @@ JITTER = 200  # ms, either way
 GAPS = 0.005  # the part of all readings that is missing
 GAP_LENGTH = 6  # readings, on average
 DAY = 86_400_000
+UPLOAD = 600_000  # ms of an upload
 
 Stamps = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -50,7 +51,7 @@ def month(*, start: int, days: int, seed: int = 7) -> list[Feed]:
     ]
 
 
-def uploads(feeds: list[Feed], *, every: int = 600_000) -> Iterator[list[Feed]]:
+def uploads(feeds: list[Feed], *, every: int = UPLOAD) -> Iterator[list[Feed]]:
     """The same readings cut as an agent sends them: what fell into each `every` ms."""
     start = min(int(feed.stamps[0]) for feed in feeds) // every * every
     end = max(int(feed.stamps[-1]) for feed in feeds) + 1

@@ -17,7 +17,7 @@ import psycopg
 from tqdm import tqdm
 
 from apps.desk.bench import rows, scratch, uploading, victoria
-from apps.desk.bench.data import DAY, Feed, month
+from apps.desk.bench.data import DAY, UPLOAD, Feed, month
 from apps.desk.bench.results import BenchError, Goal, Row, row
 from apps.desk.bench.rows import Database
 from apps.desk.bench.turns import OURS, Act, compared, in_turn
@@ -62,6 +62,8 @@ def run(size: Size, *, now: datetime) -> list[Row]:
     """Run it, on the `size.days` UTC days before `now`. Raises BenchError."""
     if sys.platform != "linux":
         raise BenchError("The bench reads processor times from /proc, which only Linux has.")
+    if (wanted := uploading.WARM_UP + size.uploads * size.rounds) > (found := size.days * DAY // UPLOAD):
+        raise BenchError(f"{wanted} uploads are too many: {size.days} days make {found}. Take more days.")
     start = int(now.timestamp() * 1000) // DAY * DAY - size.days * DAY
     if victoria.program() is None:
         sys.stderr.write(f"{VICTORIA} is not installed: its rows are left out.\n")
