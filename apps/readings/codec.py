@@ -19,11 +19,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from zlib import crc32
 
 import numpy as np
 import zstandard
+from numpy.typing import NDArray
 from pcodec import ChunkConfig, DeltaSpec
 from pcodec.standalone import simple_compress, simple_decompress_into
 
@@ -105,7 +106,7 @@ def decode_clock(payload: bytes, out: Stamps | None = None) -> Stamps:
 
 def encode_arrivals(arrivals: Sequence[Arrival]) -> bytes:
     """Pack what arrived together for one source-day."""
-    body = b"".join(piece for arrival in arrivals for piece in _block(arrival))
+    body = b"".join(piece.data for arrival in arrivals for piece in _block(arrival))
     return _frame(Codec.ARRIVALS, len(arrivals), _zstd.compress(body))
 
 
@@ -154,11 +155,12 @@ def _inflate(body: bytes, out: Numbers, count: int) -> Numbers:
     return out
 
 
-def _block(arrival: Arrival) -> Iterator[bytes]:
-    yield np.array(arrival.values.shape, _INT).tobytes()
-    yield arrival.series.astype(_INT, copy=False).tobytes()
-    yield arrival.stamps.astype(_INT, copy=False).tobytes()
-    yield arrival.values.astype(_FLOAT, copy=False).tobytes()
+def _block(arrival: Arrival) -> Iterator[NDArray[Any]]:
+    """Its parts, without a copy of any that lies in memory as it is to be written."""
+    yield np.array(arrival.values.shape, _INT)
+    yield np.ascontiguousarray(arrival.series, _INT)
+    yield np.ascontiguousarray(arrival.stamps, _INT)
+    yield np.ascontiguousarray(arrival.values, _FLOAT)
 
 
 def _decompress(body: bytes) -> bytes:

@@ -1,9 +1,9 @@
 """`bench acquisuite`: loggers that bring a day of 1-minute rows of ten devices each, while things are killed.
 
-It runs on servers and in a folder of its own, so that it may kill PostgreSQL. First some files are received
-and read without anything else going on, beside a bare server: that is what a file costs. Then all others come
-at a steady pace, with worker and PostgreSQL killed in between, and each derived meter is timed from the
-upload that completed it.
+It runs on servers and in a folder of its own, so that it may kill PostgreSQL. First a few loggers bring some
+days one after another without anything else going on, in turns to a bare server: that is what a file costs.
+Then the day of all others comes at a steady pace, with worker and PostgreSQL killed in between, and each
+derived meter is timed from the upload that completed it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ import numpy as np
 from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 from tqdm import tqdm
 
 from apps.desk.bench import logger_files
@@ -37,9 +39,10 @@ from apps.meters import loggers, metering
 from apps.meters.acquisuite import classes
 from apps.meters.acquisuite.points import ROLES
 from apps.meters.models import DerivedDay, DerivedMeter, LoggerDevice, Meter
+from apps.meters.sets import computing
 from apps.meters.sets.mutations import Spec, declare_set
 from apps.readings import store
-from apps.readings.models import Series
+from apps.readings.models import Invalidation, Series, Tail
 from apps.readings.samples import DAY
 from apps.readings.series import FieldSpec, declare
 from config import servers
@@ -48,8 +51,10 @@ from config.processes import die_with_parent
 BENCH = "acquisuite"
 BARE = "bare WSGI"
 PATH = "/api/v1/loggers/acquisuite/"
-SAMPLE = 40
-"""Files by which it is measured what one costs."""
+SAMPLE = 4
+"""Loggers by whose files it is measured what one costs."""
+DAYS = 5
+"""Days that those bring. On the first, devices are new: meters, layouts and series are made."""
 TRIES_S = 180
 """How long a file is tried again: a logger would for days."""
 SETTLE_S = 120
@@ -60,7 +65,7 @@ WORKER = ("worker", "--without-mingle", "--without-gossip", "--loglevel", "error
 BEAT = ("beat", "--pidfile=", "--loglevel", "error")
 _BACKENDS = """
 SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND backend_type = 'client backend'
 """
 
 
@@ -75,24 +80,36 @@ class Size:
 
 @dataclass(frozen=True)
 class Cost:
-    """What some work took: CPU seconds of all who did it, and seconds on the clock."""
+    """What some work took: CPU seconds of our process, and of the database's, and seconds on the clock."""
 
-    cpu: float
-    seconds: float
+    process: float = 0.0
+    database: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all who did it."""
+        return self.process + self.database
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.process + other.process, self.database + other.database, self.seconds + other.seconds
+        )
 
 
 @dataclass
 class Sent:
-    """Files that were taken: when (monotonic s), by serial number and address."""
+    """Files of a UTC day that were taken: when (monotonic s), by serial number and address."""
 
+    day: int
     at: dict[tuple[str, int], float] = field(default_factory=dict)
     repeats: int = 0
 
 
 def run(size: Size, *, now: datetime) -> list[Row]:
     """Run it on servers of its own, in a process of its own. Raises BenchError."""
-    if size.loggers * size.devices <= SAMPLE or size.devices < 2:
-        raise BenchError(f"Two devices and more than {SAMPLE} files are needed: name more loggers.")
+    if size.loggers <= SAMPLE or size.devices < 2:
+        raise BenchError(f"Two devices and more than {SAMPLE} loggers are needed: name more.")
     return _inside(size, now) if is_inside() else run_apart(BENCH, size)
 
 
@@ -100,21 +117,26 @@ def _inside(size: Size, now: datetime) -> list[Row]:
     call_command("migrate", interactive=False, verbosity=0)
     midnight = (int(now.timestamp() * 1000) // DAY - 1) * DAY
     _make_houses(size, now)
-    files = [file for number in range(size.loggers) for file in uploads(number, size.devices, midnight)]
-    sample, rest = files[:SAMPLE], files[SAMPLE:]
+    earlier = [midnight - ago * DAY for ago in range(DAYS - 1, -1, -1)]
+    sample = [list(_files(range(SAMPLE), size.devices, day)) for day in earlier]
+    rest = list(_files(range(SAMPLE, size.loggers), size.devices, midnight))
     with ExitStack() as stack:
         web = stack.enter_context(gunicorn("config.wsgi", environment={}, path="/health/"))
         bare = stack.enter_context(
             gunicorn("apps.desk.bench.bare_logger:application", environment={}, path="/")
         )
-        costs = _cost(web, sample)
-        theirs = _cost_of(lambda: _post_all(bare, "/", sample), [bare.pid])
+        costs = list(_costs(web, bare, sample))
         work = stack.enter_context(_workers())
-        sent = Sent({(file.serial, file.address): time.monotonic() for file in sample})
+        begun = time.monotonic()
+        sent = Sent(midnight // DAY, {(file.serial, file.address): begun for file in sample[-1]})
         waits = _bring(web, rest, sent, work, size.pace)
         waits |= _await(sent, size, work, waits)
-    lost, more = _compare(files)
-    return [*_cost_rows(*costs, theirs, len(sample)), *_rows(size, sent, waits, lost, more)]
+    files = [*(file for day in sample for file in day), *rest]
+    return [*costs, *_rows(files, sent, waits)]
+
+
+def _files(numbers: Iterable[int], devices: int, midnight: int) -> Iterator[Upload]:
+    return (file for number in numbers for file in uploads(number, devices, midnight))
 
 
 # ---- The world
@@ -194,35 +216,59 @@ def _celery(*argv: str) -> subprocess.Popen[bytes]:
 # ---- What a file costs
 
 
-def _cost(web: Server, sample: Sequence[Upload]) -> tuple[Cost, Cost]:
-    """What it costs to receive the files, and to read those that wait for a worker."""
-    received = _cost_of(lambda: _post_all(web, PATH, sample), [web.pid])
-    waiting = list(Receipt.objects.filter(state=State.RECEIVED).values_list("pk", flat=True))
-    return received, _cost_of(lambda: _read_all(waiting), [os.getpid()], own=True)
-
-
-def _cost_of(work: Callable[[], object], pids: Sequence[int], *, own: bool = False) -> Cost:
-    """CPU seconds of processes and of the database's that work for them, and the seconds that it took."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BACKENDS if not own else "SELECT pg_backend_pid()")
-        backends = [pid for (pid,) in cursor.fetchall()]
-    before, started = cpu_seconds([*pids, *backends]), time.perf_counter()
-    work()
-    return Cost(cpu_seconds([*pids, *backends]) - before, time.perf_counter() - started)
-
-
-def _cost_rows(received: Cost, read: Cost, theirs: Cost, files: int) -> Iterator[Row]:
-    rows = files * logger_files.MINUTES
-    for name, cost in (("receive", received), ("read", read)):
-        yield row(BENCH, f"{name}, CPU", 1000 * cost.cpu / files, "ms/file")
-    both = Cost(received.cpu + read.cpu, received.seconds + read.seconds)
-    for metric, unit, ours, others, parts in (
-        ("CPU", "ms/file", both.cpu, theirs.cpu, files),
-        ("time", "ms/1000 rows", both.seconds, theirs.seconds, rows / 1000),
+def _costs(web: Server, bare: Server, days: Sequence[Sequence[Upload]]) -> Iterator[Row]:
+    """What a file costs us, and the bare server: the first of a device, and then each of the days after."""
+    first = _receive(web, days[0])
+    yield row(BENCH, "first file of a device, CPU", 1000 * first.cpu / len(days[0]), "ms/file")
+    ours, theirs = Cost(), Cost()
+    for files in days[1:]:
+        ours += _receive(web, files)
+        theirs += _cost_of(lambda files=files: _post_all(bare, "/", files), bare.pid)  # type: ignore[misc]
+    count = sum(map(len, days[1:]))
+    yield row(BENCH, "file, CPU of ours", 1000 * ours.process / count, "ms/file")
+    yield row(BENCH, "file, CPU of PostgreSQL", 1000 * ours.database / count, "ms/file")
+    rows = count * logger_files.MINUTES
+    for metric, unit, own, others, parts in (
+        ("file, CPU", "ms/file", ours.cpu, theirs.cpu, count),
+        ("file, time", "ms/1000 rows", ours.seconds, theirs.seconds, rows / 1000),
     ):
         peer = 1000 * others / parts
-        yield row(BENCH, f"both, {metric}", 1000 * ours / parts, unit, against=BARE, theirs=peer, goal=CPU)
-    yield row(BENCH, "both, rate", rows / both.seconds, "rows/s")
+        yield row(BENCH, metric, 1000 * own / parts, unit, against=BARE, theirs=peer, goal=CPU)
+    yield row(BENCH, "file, rate", rows / ours.seconds, "rows/s")
+    after = _cost_of(_settle, os.getpid())
+    yield row(BENCH, "afterwards, CPU", 1000 * after.cpu / (count + len(days[0])), "ms/file")
+
+
+def _receive(web: Server, files: Sequence[Upload]) -> Cost:
+    """What it costs to receive files, and to read those that were left to a worker."""
+    received = _cost_of(lambda: _post_all(web, PATH, files), web.pid)
+    waiting = list(Receipt.objects.filter(state=State.RECEIVED).values_list("pk", flat=True))
+    return received + _cost_of(lambda: _read_all(waiting), os.getpid())
+
+
+def _cost_of(work: Callable[[], object], pid: int) -> Cost:
+    """What some work takes of a process and of the database, in which nothing else goes on."""
+    before, of_database, started = cpu_seconds([pid]), _database(), time.perf_counter()
+    work()
+    seconds = time.perf_counter() - started
+    database = sum(spent - of_database.get(backend, 0.0) for backend, spent in _database().items())
+    return Cost(cpu_seconds([pid]) - before, database, seconds)
+
+
+def _database() -> dict[int, float]:
+    """CPU seconds of each of the database's processes that serve somebody."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BACKENDS)
+        return {pid: cpu_seconds([pid]) for (pid,) in cursor.fetchall()}
+
+
+def _settle() -> None:
+    """What workers do once files are read: compact, roll up, and work the derived meters out."""
+    for source_id, day in list(Tail.objects.values_list("source", "day").distinct()):
+        store.compact(source_id, day)
+    while Invalidation.objects.exists():
+        store.sweep(now=timezone.now())
+        computing.run_due()
 
 
 # ---- All others, while things are killed
@@ -287,9 +333,8 @@ def _kill_postgres() -> None:
 def _done(sent: Sent, known: Mapping[int, float]) -> dict[int, float]:
     """How long after its last upload each derived meter had its day; those of `known` are not asked again."""
     try:
-        rows = DerivedDay.objects.filter(intervals__gte=logger_files.MINUTES - 1).exclude(
-            source__in=list(known)
-        )
+        complete = DerivedDay.objects.filter(day=sent.day, intervals__gte=logger_files.MINUTES - 1)
+        rows = complete.exclude(source__in=list(known))
         houses = dict(rows.values_list("source", "source__house__name"))
     except OperationalError:
         connection.close()
@@ -323,16 +368,17 @@ def _await(sent: Sent, size: Size, work: _Workers, known: Mapping[int, float]) -
 def _compare(files: Sequence[Upload]) -> tuple[int, int]:
     """Rows that were taken and are not there as they were sent, and rows that nobody sent."""
     lost = more = 0
-    meters = _meters()
+    meters, of_devices = _meters(), defaultdict(list)
     for file in files:
-        number = meters.get((file.serial, file.address))
-        held = store.read([number], start=0, end=2**53)[number] if number else None
-        if held is None:
-            lost += len(file.stamps)
-            continue
-        found = np.isin(file.stamps, held.stamps)
-        values = held.values[np.searchsorted(held.stamps, file.stamps[found])]
-        lost += int((~found).sum()) + int((values != file.powers[found]).sum())
+        of_devices[file.serial, file.address].append(file)
+    for device, own in of_devices.items():
+        stamps = np.concatenate([file.stamps for file in own])
+        powers = np.concatenate([file.powers for file in own])
+        number = meters.get(device)
+        held = store.read([number], start=0, end=2**53)[number] if number else store.EMPTY
+        found = np.isin(stamps, held.stamps)
+        values = held.values[np.searchsorted(held.stamps, stamps[found])]
+        lost += int((~found).sum()) + int((values != powers[found]).sum())
         more += len(held) - int(found.sum())
     return lost, more
 
@@ -346,9 +392,10 @@ def _meters() -> dict[tuple[str, int], int]:
     return {(serial, address): series[pk] for pk, serial, address in rows if pk in series}
 
 
-def _rows(size: Size, sent: Sent, waits: Mapping[int, float], lost: int, more: int) -> Iterator[Row]:
+def _rows(files: Sequence[Upload], sent: Sent, waits: Mapping[int, float]) -> Iterator[Row]:
+    lost, more = _compare(files)
     missing = DerivedMeter.objects.count() - len(waits)
-    repeated = Receipt.objects.filter(kind="acquisuite.log").count() - size.loggers * size.devices
+    repeated = Receipt.objects.filter(kind="acquisuite.log").count() - len(files)
     yield row(BENCH, "rows lost", lost, "rows", goal=NOTHING)
     yield row(BENCH, "rows that nobody sent", more, "rows", goal=NOTHING)
     yield row(BENCH, "files kept twice", max(0, repeated), "files", goal=NOTHING)
