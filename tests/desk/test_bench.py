@@ -114,7 +114,7 @@ def test_loggers_lose_nothing_while_worker_and_postgresql_are_killed(tmp_path: P
     for metric in ("rows lost", "rows that nobody sent", "files kept twice", "derived days missing"):
         assert rows[metric, None]["value"] == 0, metric
     assert rows["upload to derived value, p95", None]["goal"] == "value <= 60"
-    assert rows["both, CPU", "bare WSGI"]["goal"] == "ratio <= 4"
+    assert rows["file, CPU", "bare WSGI"]["goal"] == "ratio <= 4"
     assert rows["files sent again", None]["value"] >= 0
 
 

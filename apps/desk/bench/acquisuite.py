@@ -109,7 +109,7 @@ class Sent:
 def run(size: Size, *, now: datetime) -> list[Row]:
     """Run it on servers of its own, in a process of its own. Raises BenchError."""
     if size.loggers <= SAMPLE or size.devices < 2:
-        raise BenchError(f"Two devices and more than {SAMPLE} loggers are needed: name more.")
+        raise BenchError(f"Two devices and more than {SAMPLE} are needed: name more loggers.")
     return _inside(size, now) if is_inside() else run_apart(BENCH, size)
 
 
