@@ -11,7 +11,6 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
@@ -21,7 +20,7 @@ from apps.alerts.kinds import Kind
 from apps.alerts.models import Alert, Maintenance, State
 from apps.alerts.mutations import acknowledge, acknowledge_all
 from apps.houses.confirmation import asks_first
-from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import ReadOnlyAdmin, ScopedAdmin, VisibleFilter, leave_dialog, preformatted
 from apps.readings.times import moment
 
 STAMPS = {"since", "last"}
@@ -75,7 +74,7 @@ class AlertAdmin(ReadOnlyAdmin):
         readable = {
             name: moment(value) if name in STAMPS else value for name, value in alert.evidence.items()
         }
-        return format_html("<pre>{}</pre>", json.dumps(readable, indent=2, ensure_ascii=False))
+        return preformatted(json.dumps(readable, indent=2, ensure_ascii=False))
 
     def has_acknowledge_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the person may say that they have seen it."""

@@ -13,6 +13,8 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
@@ -33,6 +35,11 @@ def leave_dialog(request: HttpRequest, url: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
+
+
+def preformatted(text: str, style: str = "") -> SafeString:
+    """Text as it stands, in a box that scrolls by itself, for mouse and keyboard."""
+    return format_html('<pre tabindex="0" class="{}">{}</pre>', style, text)
 
 
 class VisibleFilter(RelatedFieldListFilter):

@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 
 from apps.accounts.models import User
 from apps.houses.confirmation import asks_first
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog, preformatted
 from apps.inbox import bodies, replaying
 from apps.inbox.forms import ReplayForm
 from apps.inbox.models import Receipt, State
@@ -93,7 +93,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @display(description="What came with it")
     def details(self, receipt: Receipt) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(receipt.metadata, indent=2, ensure_ascii=False))
+        return preformatted(json.dumps(receipt.metadata, indent=2, ensure_ascii=False))
 
     def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("inbox.replay_receipt") and self.has_view_permission(request, obj)

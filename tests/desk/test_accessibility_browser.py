@@ -18,6 +18,7 @@ from apps.alerts.models import Alert
 from apps.devices.models import Device
 from apps.devices.mutations import create_device
 from apps.houses.models import House
+from apps.inbox.models import Receipt
 from apps.readings import store
 from tests import axe
 from tests.browser import OpenAs
@@ -158,3 +159,36 @@ def test_the_keyboard_skips_what_comes_before_the_content(open_as: OpenAs, alice
         expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_the_keyboard_opens_the_menu_of_credentials_and_leaves_it(
+    open_as: OpenAs, admin: User, house_a: House
+) -> None:
+    page = open_as(admin, f"/admin/houses/house/{house_a.pk}/change/")
+    assert unreached(page) == []
+    opener = page.get_by_role("button", name="Credentials")
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Add a credential")).to_be_focused()
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    expect(page.get_by_role("link", name="Add a credential")).to_be_hidden()
+    expect(page.get_by_role("link", name="Add house")).to_be_visible()
+
+
+def test_a_moment_has_its_name_at_both_of_its_fields(open_as: OpenAs, admin: User, house_a: House) -> None:
+    page = open_as(admin, "/admin/alerts/maintenance/add/")
+    for name in ("From: Date", "From: Time", "To: Date", "To: Time"):
+        expect(page.get_by_label(name)).to_be_visible()
+    page.locator("label", has_text="From").click()
+    expect(page.get_by_label("From: Date")).to_be_focused()
+
+
+def test_what_is_wide_scrolls_by_itself_on_a_phone(open_as: OpenAs, admin: User, house_a: House) -> None:
+    receipt = object_of(Receipt, house_a)
+    Receipt.objects.filter(pk=receipt.pk).update(metadata={"agent": "x" * 300})
+    page = open_as(admin, f"/admin/inbox/receipt/{receipt.pk}/change/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert axe.faults(page) == []

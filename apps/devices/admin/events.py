@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 from django.contrib import admin
-from django.utils.html import format_html
 from unfold.decorators import display
 
 from apps.devices.models import Event
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter
+from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, preformatted
 from apps.readings.times import moment
 
 
@@ -41,4 +40,4 @@ class EventAdmin(ReadOnlyAdmin):
 
     @display(description="Data")
     def content(self, event: Event) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(event.data, indent=2, ensure_ascii=False))
+        return preformatted(json.dumps(event.data, indent=2, ensure_ascii=False))

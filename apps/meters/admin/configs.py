@@ -11,12 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.accounts.models import User
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog, preformatted
 from apps.meters import configs
 from apps.meters.models import ConfigVersion
 
@@ -81,11 +80,11 @@ class ConfigVersionAdmin(ReadOnlyAdmin):
         earlier = configs.before(version)
         if earlier is None:
             return None
-        return format_html('<pre class="config">{}</pre>', configs.difference(earlier, version))
+        return preformatted(configs.difference(earlier, version), "config")
 
     @display(description="The file")
     def text(self, version: ConfigVersion) -> str:
-        return format_html('<pre class="config">{}</pre>', configs.text(version))
+        return preformatted(configs.text(version), "config")
 
     def has_offer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change what a logger is set to."""

@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 
 from apps.accounts.models import User
 from apps.houses.confirmation import asks_first
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog, preformatted
 from apps.inbox import replaying
 from apps.inbox.models import State
 from apps.meters.models import UploadFile, UploadSession
@@ -111,7 +111,7 @@ class UploadSessionAdmin(ReadOnlyAdmin):
     def told(self, session: UploadSession) -> str | None:
         if not session.status:
             return None
-        return format_html("<pre>{}</pre>", json.dumps(session.status, indent=2, ensure_ascii=False))
+        return preformatted(json.dumps(session.status, indent=2, ensure_ascii=False))
 
 
 @admin.register(UploadFile)

@@ -11,12 +11,11 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
-from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog
+from apps.houses.scoped_admin import ReadOnlyAdmin, VisibleFilter, leave_dialog, preformatted
 from apps.readings.counters import Decision
 from apps.readings.decisions import context, decide, revoke
 from apps.readings.forms import ReadingForm, shown
@@ -100,7 +99,7 @@ class StepAdmin(ReadOnlyAdmin):
         if not near:
             return "They are gone: the day was sealed, or they were withdrawn."
         rows = ((moment(stamp), shown(value), " ←" * (stamp == step.stamp)) for stamp, value in near)
-        return format_html("<pre>{}</pre>", format_html_join("\n", "{}  {}{}", rows))
+        return preformatted("\n".join("  ".join(row[:2]) + row[2] for row in rows))
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may say what a step is, and take that back."""
