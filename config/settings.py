@@ -232,6 +232,8 @@ EDGE_REQUESTS_PER_MINUTE = env.int("EDGE_REQUESTS_PER_MINUTE", default=1200)
 LOGGERS_DROP_UNREADABLE = env.bool("LOGGERS_DROP_UNREADABLE", default=False)
 # How long the inbox keeps what arrived as it came; that it arrived is kept for ever.
 INBOX_KEEP_DAYS = env.int("INBOX_KEEP_DAYS", default=90)
+# What waits for people to map it is the only copy of readings that nobody has yet.
+INBOX_KEEP_WAITING_DAYS = env.int("INBOX_KEEP_WAITING_DAYS", default=365)
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105  a model, not a secret
 REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTH_HEADER_PREFIX": "Token", "TOKEN_LIMIT_PER_USER": 50}
 SPECTACULAR_SETTINGS = {

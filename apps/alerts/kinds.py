@@ -25,6 +25,7 @@ class Kind(StrEnum):
     MUTE = "mute"
     FLASH = "flash"
     CLOCK_SET = "clock_set"
+    MAPPING = "mapping"
 
 
 TITLES = {
@@ -42,6 +43,7 @@ TITLES = {
     Kind.MUTE: "Device does not answer",
     Kind.FLASH: "Flash nearly full",
     Kind.CLOCK_SET: "Clock was set",
+    Kind.MAPPING: "Files wait to be mapped",
 }
 
 
@@ -75,6 +77,7 @@ PATIENCE = {
     Kind.MUTE: Patience(),
     Kind.FLASH: Patience(),
     Kind.CLOCK_SET: Patience(),
+    Kind.MAPPING: Patience(),
 }
 """Of the kinds that are looked at again and again; warnings open and clear by their own events."""
 
@@ -90,6 +93,7 @@ FOR_OPERATORS = frozenset(
         Kind.RESIDUAL,
         Kind.FLASH,
         Kind.CLOCK_SET,
+        Kind.MAPPING,
     }
 )
 

@@ -96,6 +96,12 @@ def _clock_set(name: str, evidence: Evidence) -> str:
     return f"The clock of the logger {evidence.get('logger')} was set"
 
 
+def _mapping(name: str, evidence: Evidence) -> str:
+    files = "file waits" if evidence.get("files") == 1 else "files wait"
+    whose = f"device {evidence.get('address')} of the logger {evidence.get('logger')}"
+    return f"{evidence.get('files')} {files} until somebody says what {whose} is"
+
+
 _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.WARNING: _warning,
     Kind.SILENT: _silent,
@@ -111,6 +117,7 @@ _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.MUTE: _mute,
     Kind.FLASH: _flash,
     Kind.CLOCK_SET: _clock_set,
+    Kind.MAPPING: _mapping,
 }
 
 _PLAIN = {
@@ -128,6 +135,7 @@ _PLAIN = {
     Kind.MUTE: _("A meter of this house does not answer"),
     Kind.FLASH: _("Readings are waiting to be sent"),
     Kind.CLOCK_SET: _("The clock of a logger of this house was set"),
+    Kind.MAPPING: _("A meter of this house is new"),
 }
 
 ADVICE = {
@@ -158,4 +166,6 @@ ADVICE = {
     "file when an upload fails.",
     Kind.CLOCK_SET: "Rows around that time may carry stamps of a wrong clock. When it comes again and again, "
     "the logger's battery or its way to a time server is bad.",
+    Kind.MAPPING: "Its page asks what its points are, or which meter it is. What it has sent is read once "
+    "that is said; files that wait longer than a year are dropped.",
 }

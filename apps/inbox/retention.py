@@ -15,9 +15,16 @@ _BATCH = 1000
 
 
 def retain(*, now: datetime) -> None:
-    """Let the bodies go that arrived last more than INBOX_KEEP_DAYS days ago."""
+    """Let the bodies go that arrived last more than INBOX_KEEP_DAYS days ago.
+
+    Those that wait for people to map them stay for INBOX_KEEP_WAITING_DAYS: nothing else has their readings.
+    """
+    usual = timedelta(days=settings.INBOX_KEEP_DAYS)
+    longest = max(usual, timedelta(days=settings.INBOX_KEEP_WAITING_DAYS))
     old = Receipt.objects.filter(
-        received_at__lt=now - timedelta(days=settings.INBOX_KEEP_DAYS), body__isnull=False
+        Q(received_at__lt=now - longest) | ~Q(state=State.NEEDS_MAPPING),
+        received_at__lt=now - usual,
+        body__isnull=False,
     )
     old.update(state=State.EXPIRED, body=None)
     while _drop_some():

@@ -1,4 +1,4 @@
-"""What is wrong with loggers, for alerts: silence, mute devices, full flash, clocks that were set.
+"""What is wrong with loggers, for alerts: silence, devices that are mute or unmapped, flash, clocks.
 
 The meters of a logger that is silent, and of a device that does not answer, are silent for that reason: one
 alert says so.
@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Count, Min
+
 from apps.alerts.detectors import Seen
 from apps.alerts.kinds import Kind, Subject, Verdict
+from apps.inbox.models import State
 from apps.meters import health
 from apps.meters.acquisuite import codes
 from apps.meters.health import milliseconds
-from apps.meters.models import Assignment, Logger, LoggerDevice, Meter
+from apps.meters.models import Assignment, Logger, LoggerDevice, Meter, UploadFile
+from apps.meters.parsing import KIND
 
 NEWS_FOR = timedelta(days=2)
 """A row that tells of a clock may come a day late, and is to be seen for a day."""
+WAITS_FOR = timedelta(days=1)
+"""After so long it is no news any more that a device is to be mapped: somebody forgot it."""
 PERIODS = 2
 """For so many log periods a device has to be mute."""
 BANDS = ((75, health.FULL, 70.0), (95, health.VERY_FULL, 90.0))
@@ -25,13 +31,14 @@ BANDS = ((75, health.FULL, 70.0), (95, health.VERY_FULL, 90.0))
 
 
 def look(now: datetime) -> Iterator[Seen]:
-    """All loggers in use, in four statements."""
+    """All loggers in use, in a few statements."""
     loggers = list(Logger.objects.filter(house__enabled=True).select_related("house"))
     away = {one.pk for one in loggers if one.enabled and _is_away(one, now)}
     for one in loggers:
         if one.enabled:
             yield from _look_at(one, now, silent=one.pk in away)
     yield from _mute(away)
+    yield from _unmapped(now)
     yield from _excuses(away | {one.pk for one in loggers if not one.enabled})
 
 
@@ -86,6 +93,22 @@ def _mute(away: set[int]) -> Iterator[Seen]:
         yield Subject(one.logger.house_id, source, Kind.MUTE, key), verdict, evidence
         if source is not None:
             yield Subject(one.logger.house_id, source, Kind.SILENT), Verdict.DOUBTFUL, {}
+
+
+def _unmapped(now: datetime) -> Iterator[Seen]:
+    """Devices whose files have waited for long for somebody to say what they are."""
+    waiting = UploadFile.objects.filter(
+        receipt__kind=KIND, receipt__state=State.NEEDS_MAPPING, device__ignored=False
+    )
+    oldest = waiting.values("device").annotate(files=Count("pk"), since=Min("received_at")).order_by()
+    late = {one["device"]: one for one in oldest.filter(since__lt=now - WAITS_FOR)}
+    for device in LoggerDevice.objects.filter(pk__in=late, logger__house__enabled=True).select_related(
+        "logger"
+    ):
+        since, files = milliseconds(late[device.pk]["since"]), late[device.pk]["files"]
+        evidence = {"logger": str(device.logger), "address": device.address, "since": since, "files": files}
+        key = f"{device.logger.serial} {device.address}"
+        yield Subject(device.logger.house_id, None, Kind.MAPPING, key), Verdict.FAULTY, evidence
 
 
 def _meters(devices: set[int]) -> dict[int, int]:

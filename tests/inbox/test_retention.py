@@ -41,6 +41,21 @@ def test_the_time_is_a_setting(parsed: Arrive, settings: Settings) -> None:
     assert receipt.state == State.EXPIRED
 
 
+def test_what_waits_to_be_mapped_stays_for_a_year(parsed: Arrive, settings: Settings) -> None:
+    waiting = parsed("north\nmap", received_at=AT - days(364.9))
+    forgotten = parsed("map", received_at=AT - days(365.1))
+    retention.retain(now=AT)
+    waiting.refresh_from_db()
+    forgotten.refresh_from_db()
+    assert (waiting.state, bodies.body_of(waiting)) == (State.NEEDS_MAPPING, b"north\nmap")
+    assert (forgotten.state, forgotten.body) == (State.EXPIRED, None)
+    settings.INBOX_KEEP_WAITING_DAYS = 0  # it never goes before what nobody waits for
+    retention.retain(now=waiting.received_at + days(89))
+    assert Body.objects.count() == 1
+    retention.retain(now=waiting.received_at + days(91))
+    assert not Body.objects.exists()
+
+
 def test_bytes_that_came_again_stay_as_long_as_the_last_arrival(arrive: Arrive) -> None:
     first, second = arrive("same", received_at=AT - days(100)), arrive("same", received_at=AT - days(10))
     retention.retain(now=AT)

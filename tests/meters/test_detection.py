@@ -120,3 +120,16 @@ def test_a_clock_that_was_set_is_told_for_two_days(box: Box, noon: Any) -> None:
     assert alerts(Kind.CLOCK_SET) == {"The clock of the logger 001EC6001234 was set"}
     noon.move_to(START + timedelta(days=3))
     assert alerts(Kind.CLOCK_SET) == set()
+
+
+class TestMapping:
+    def test_files_that_wait_for_a_day_are_brought_to_mind(self, box: Box, noon: Any) -> None:
+        box.log(rows(), device_class=4025)
+        assert alerts(Kind.MAPPING) == set()
+        noon.shift(25 * HOUR)
+        box.log(rows(5), device_class=4025)
+        text = "2 files wait until somebody says what device 1 of the logger 001EC6001234 is"
+        assert alerts(Kind.MAPPING) == {text}
+        assert Alert.objects.lasting().get(kind=Kind.MAPPING).evidence["since"] == int(NOW.timestamp() * 1000)
+        LoggerDevice.objects.update(ignored=True)
+        assert alerts(Kind.MAPPING) == set()
