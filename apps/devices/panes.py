@@ -83,7 +83,7 @@ def field_rows(device: Device, now: int) -> list[FieldRow]:
             role=roles.get(name, ""),
             kind=series[name].kind if name in series else "state",
             sign=series[name].sign if name in series else "",
-            value=_in_words(newest[name][1]) if name in newest else "",
+            value=in_words(newest[name][1]) if name in newest else "",
             age=age(now - newest[name][0]) if name in newest else "",
         )
         for name in sorted({*series, *newest})
@@ -134,7 +134,8 @@ def _spool(unit: EdgeUnit) -> str:
     return f"{unit.spool:,}{bound}"
 
 
-def _in_words(value: float | str | bool) -> str:
+def in_words(value: float | str | bool) -> str:
+    """A reading or a state, for people."""
     match value:
         case bool():
             return "yes" if value else "no"

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from apps.accounts.models import User
-from apps.devices.panes import age
+from apps.devices.panes import age, in_words
 from apps.houses.scoped_admin import DetailedAdmin, ScopedHistoryAdmin, VisibleFilter
 from apps.houses.switching import SwitchAdmin, switch
 from apps.meters import metering
@@ -149,15 +149,11 @@ def _fields(meter: Meter) -> list[dict[str, Any]]:
             "name": name,
             "unit": known[name].unit if name in known else "",
             "kind": known[name].kind if name in known else "state",
-            "value": _shown(newest[name][1]) if name in newest else "",
+            "value": in_words(newest[name][1]) if name in newest else "",
             "age": age(now - newest[name][0]) if name in newest else "",
         }
         for name in [*known, *sorted(newest.keys() - known.keys())]
     ]
-
-
-def _shown(value: float | str | bool) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _assignments(meter: Meter) -> list[dict[str, Any]]:
