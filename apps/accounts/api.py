@@ -102,7 +102,7 @@ class TokenView(APIView):
     )
     def delete(self, request: Request) -> Response:
         """It stops working at once."""
-        mutations.revoke_token(token=cast(AuthToken, request.auth))
+        mutations.revoke_token(token=cast(AuthToken, request.auth), by=cast(User, request.user))
         return Response(status=204)
 
 

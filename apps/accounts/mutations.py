@@ -13,6 +13,7 @@ from knox.models import AuthToken
 from knox.settings import knox_settings
 
 from apps.accounts.models import TokenName, User
+from apps.accounts.records import note
 from apps.accounts.roles import Role
 
 
@@ -66,6 +67,7 @@ def set_password(*, user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     AuthToken.objects.filter(user=user).delete()
+    note(about=user, by=user, what="set a password")
 
 
 @transaction.atomic
@@ -83,12 +85,21 @@ def issue_token(
     token, text = AuthToken.objects.create(user, expiry=lasting or knox_settings.TOKEN_TTL)
     if name:
         TokenName.objects.create(token=token, name=name)
+    note(about=user, by=user, what=f"API token made: {_called(token)}")
     return token, text
 
 
-def revoke_token(*, token: AuthToken) -> None:
+@transaction.atomic
+def revoke_token(*, token: AuthToken, by: User) -> None:
     """Stop `token` from working at once."""
+    note(about=token.user, by=by, what=f"API token revoked: {_called(token)}")
     token.delete()
+
+
+def _called(token: AuthToken) -> str:
+    """A token by its public beginning, and by its program where it has one."""
+    name = TokenName.objects.filter(token=token).values_list("name", flat=True).first()
+    return f"{token.token_key[:8]}…" + (f" for {name}" if name else "")
 
 
 def _save(user: User, by: User | None) -> None:

@@ -109,7 +109,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
 def revoke_token(request: HttpRequest, key: str) -> HttpResponseRedirect:
     """Revoke one of my tokens, found by its public beginning."""
     user = cast(User, request.user)
-    mutations.revoke_token(token=get_object_or_404(AuthToken, user=user, token_key=key))
+    mutations.revoke_token(token=get_object_or_404(AuthToken, user=user, token_key=key), by=user)
     messages.success(request, _("The token is revoked."))
     return redirect("account")
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.accounts.records import note
 from apps.houses import credentials, deletion, zones
 from apps.houses.credentials import Bundle
 from apps.houses.models import House, Membership
@@ -50,7 +51,7 @@ def create_house(
     )
     _save(house, by)
     if by is not None and not by.is_superuser:
-        add_member(house=house, user=by)
+        add_member(house=house, user=by, by=by)
     return house, credentials.issue(house=house, by=by)
 
 
@@ -91,14 +92,26 @@ def delete_house(*, house: House, by: User | None) -> Job:
     )
 
 
-def add_member(*, house: House, user: User) -> None:
+@transaction.atomic
+def add_member(*, house: House, user: User, by: User | None = None) -> None:
     """Let `user` see `house`; harmless if they already do."""
-    Membership.objects.get_or_create(house=house, user=user)
+    _, is_new = Membership.objects.get_or_create(house=house, user=user)
+    if is_new:
+        _note(house, user, by, "added to")
 
 
-def remove_member(*, house: House, user: User) -> None:
+@transaction.atomic
+def remove_member(*, house: House, user: User, by: User | None = None) -> None:
     """Hide `house` from `user`; harmless if it was hidden."""
-    Membership.objects.filter(house=house, user=user).delete()
+    gone, _ = Membership.objects.filter(house=house, user=user).delete()
+    if gone:
+        _note(house, user, by, "removed from")
+
+
+def _note(house: House, user: User, by: User | None, what: str) -> None:
+    """In the history of both."""
+    note(about=user, by=by, what=f"{what} {house.name}")
+    note(about=house, by=by, what=f"{user.email} {what} it")
 
 
 def _save(house: House, by: User | None) -> None:

@@ -9,9 +9,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection
+from django.utils import timezone
 
 from apps.accounts import mutations
 from apps.accounts.models import User
+from apps.accounts.records import note
 from apps.accounts.roles import OPERATOR_PERMISSIONS, Role
 
 
@@ -128,3 +130,25 @@ def test_two_administrators_cannot_demote_each_other_at_once() -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(demote, users)) == [False, True]
+
+
+def test_what_changes_no_field_is_on_record_too(bob: User, admin: User) -> None:
+    mutations.set_password(user=bob, password="a-long-walk-uphill")
+    token, text = mutations.issue_token(user=bob, now=timezone.now(), name="a spreadsheet" * 4)
+    mutations.revoke_token(token=token, by=admin)
+    newest = bob.history.order_by("-history_id")[:3]
+    told = [(record.history_user, record.history_change_reason) for record in newest]
+    beginning = f"{token.token_key[:8]}… for {'a spreadsheet' * 4}"
+    assert told == [
+        (admin, f"API token revoked: {beginning}"),
+        (bob, f"API token made: {beginning}"),
+        (bob, "set a password"),
+    ]
+    assert text not in str(told)
+
+
+def test_what_is_on_record_is_cut_where_it_is_too_long(bob: User) -> None:
+    note(about=bob, by=None, what="x" * 200)
+    record = bob.history.latest()
+    assert (record.history_user, len(record.history_change_reason)) == (None, 100)
+    assert record.history_change_reason.endswith("x…")

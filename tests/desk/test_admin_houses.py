@@ -331,6 +331,10 @@ class TestMembers:
         }
         client.post(page(house_a), self.row(charlie, **removal))
         assert not house_a.memberships.filter(user=charlie).exists()
+        for about, whose in ((charlie, "added to house-a"), (house_a, "charlie@example.com added to it")):
+            told = [record.history_change_reason for record in about.history.filter(history_user=admin)]
+            assert whose in told
+            assert whose.replace("added to", "removed from") in told
 
     def test_an_operator_sees_them_and_cannot_add(
         self, desk: Client, house_a: House, bob: User, charlie: User

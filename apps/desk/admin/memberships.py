@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
+from apps.accounts.models import User
 from apps.houses import mutations
 from apps.houses.models import Membership
 from apps.houses.scoped_admin import ScopedHistoryAdmin
@@ -44,7 +45,8 @@ class MembershipsAdmin(ScopedHistoryAdmin):
     def save_formset(
         self, request: HttpRequest, form: ModelForm[Any], formset: BaseModelFormSet[Any, Any], change: bool
     ) -> None:
+        by = cast(User, request.user)
         for membership in formset.save(commit=False):
-            mutations.add_member(house=membership.house, user=membership.user)
+            mutations.add_member(house=membership.house, user=membership.user, by=by)
         for membership in formset.deleted_objects:
-            mutations.remove_member(house=membership.house, user=membership.user)
+            mutations.remove_member(house=membership.house, user=membership.user, by=by)

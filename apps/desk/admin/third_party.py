@@ -31,7 +31,8 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from apps.accounts import lockout
+from apps.accounts import lockout, mutations
+from apps.accounts.models import User
 from apps.houses.confirmation import asks_first
 from apps.houses.scoped_admin import leave_dialog
 
@@ -200,6 +201,13 @@ class TokenAdmin(ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: AuthToken) -> None:
+        mutations.revoke_token(token=obj, by=cast(User, request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AuthToken]) -> None:
+        for token in queryset.select_related("user"):
+            self.delete_model(request, token)
 
 
 class LockedFilter(admin.SimpleListFilter):
