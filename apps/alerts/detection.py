@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.alerts import agents, detectors, facts, rhythm, stuck
-from apps.alerts.facts import Waiting, Watched
+from apps.alerts.facts import Damaged, Waiting, Watched
 from apps.alerts.kinds import Kind, Subject, Verdict
 from apps.alerts.rhythm import Rhythm
 from apps.alerts.stuck import Held
@@ -36,7 +36,7 @@ class Picture:
 def look(now: datetime, offline: Collection[int]) -> Picture:
     """See how all houses fare; what is learnt of sources on the way is written down.
 
-    `offline` are houses whose agent is known to be offline. Six statements, however many sources, and those
+    `offline` are houses whose agent is known to be offline. Seven statements, however many sources, and those
     of the detectors that other apps registered.
     """
     picture = Picture()
@@ -48,6 +48,7 @@ def look(now: datetime, offline: Collection[int]) -> Picture:
     _look_at_sources(picture, facts.sources(), away, stamp)
     _look_at_refusals(picture, facts.refusals(now))
     _look_at_quarantine(picture, facts.waiting())
+    _look_at_damage(picture, facts.damaged())
     for seen in detectors.look(now):
         picture.add(*seen)
     return picture
@@ -141,3 +142,9 @@ def _look_at_quarantine(picture: Picture, waiting: Iterable[Waiting]) -> None:
     for one in waiting:
         subject = Subject(one.house_id, one.source_id, Kind.QUARANTINE)
         picture.add(subject, Verdict.FAULTY, {"since": one.oldest, "count": one.count})
+
+
+def _look_at_damage(picture: Picture, damaged: Iterable[Damaged]) -> None:
+    for one in damaged:
+        evidence = {"count": one.count, "error": one.error}
+        picture.add(Subject(one.house_id, one.source_id, Kind.DAMAGED), Verdict.FAULTY, evidence)

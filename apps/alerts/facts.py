@@ -14,7 +14,7 @@ from apps.alerts.models import Watch
 from apps.alerts.rhythm import Rhythm
 from apps.alerts.stuck import QUANTITIES, Held
 from apps.devices.models import EdgeUnit, Refusal
-from apps.readings.models import Dependency, Kind, Namespace, QuarantinedStep, Source
+from apps.readings.models import Damage, Dependency, Kind, Namespace, QuarantinedStep, Source
 from apps.readings.sql import fetch
 
 Values = dict[str, tuple[int, float]]
@@ -161,3 +161,22 @@ def waiting() -> list[Waiting]:
     steps = QuarantinedStep.objects.waiting().filter(series__source__house__enabled=True).order_by()
     found = steps.values_list("series__source", "series__source__house")
     return [Waiting(*row) for row in found.annotate(Count("id"), Min("stamp"))]
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """How many UTC days of a source cannot be worked on, and what the store says of the first of them."""
+
+    source_id: int
+    house_id: int
+    count: int
+    error: str
+
+
+def damaged() -> list[Damaged]:
+    """The sources of houses in use with readings that cannot be read. One query."""
+    found = Damage.objects.filter(source__house__enabled=True).order_by("source", "day", "step")
+    days: dict[tuple[int, int], list[tuple[int, str]]] = defaultdict(list)
+    for source_id, house_id, day, error in found.values_list("source", "source__house", "day", "error"):
+        days[source_id, house_id].append((day, error))
+    return [Damaged(*key, len({day for day, _ in own}), own[0][1]) for key, own in days.items()]

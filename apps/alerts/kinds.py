@@ -26,6 +26,7 @@ class Kind(StrEnum):
     FLASH = "flash"
     CLOCK_SET = "clock_set"
     MAPPING = "mapping"
+    DAMAGED = "damaged"
 
 
 TITLES = {
@@ -44,6 +45,7 @@ TITLES = {
     Kind.FLASH: "Flash nearly full",
     Kind.CLOCK_SET: "Clock was set",
     Kind.MAPPING: "Files wait to be mapped",
+    Kind.DAMAGED: "Damaged readings",
 }
 
 
@@ -78,6 +80,7 @@ PATIENCE = {
     Kind.FLASH: Patience(),
     Kind.CLOCK_SET: Patience(),
     Kind.MAPPING: Patience(),
+    Kind.DAMAGED: Patience(),
 }
 """Of the kinds that are looked at again and again; warnings open and clear by their own events."""
 
@@ -94,6 +97,7 @@ FOR_OPERATORS = frozenset(
         Kind.FLASH,
         Kind.CLOCK_SET,
         Kind.MAPPING,
+        Kind.DAMAGED,
     }
 )
 

@@ -102,6 +102,12 @@ def _mapping(name: str, evidence: Evidence) -> str:
     return f"{evidence.get('files')} {files} until somebody says what {whose} is"
 
 
+def _damaged(name: str, evidence: Evidence) -> str:
+    count = evidence.get("count")
+    days = "1 day" if count == 1 else f"{count} days"
+    return f"{name}: {days} cannot be worked on, as stored readings are damaged. {evidence.get('error', '')}"
+
+
 _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.WARNING: _warning,
     Kind.SILENT: _silent,
@@ -118,6 +124,7 @@ _SENTENCES: dict[Kind, Callable[[str, Evidence], str]] = {
     Kind.FLASH: _flash,
     Kind.CLOCK_SET: _clock_set,
     Kind.MAPPING: _mapping,
+    Kind.DAMAGED: _damaged,
 }
 
 _PLAIN = {
@@ -136,6 +143,7 @@ _PLAIN = {
     Kind.FLASH: _("Readings are waiting to be sent"),
     Kind.CLOCK_SET: _("The clock of a logger of this house was set"),
     Kind.MAPPING: _("A meter of this house is new"),
+    Kind.DAMAGED: _("Some stored readings of {name} are damaged"),
 }
 
 ADVICE = {
@@ -168,4 +176,6 @@ ADVICE = {
     "the logger's battery or its way to a time server is bad.",
     Kind.MAPPING: "Its page asks what its points are, or which meter it is. What it has sent is read once "
     "that is said; files that wait longer than a year are dropped.",
+    Kind.DAMAGED: "The disk or the memory of the database server may be failing: look at it, and restore the "
+    "day from a backup. All other days go on, and this one is tried again each minute.",
 }

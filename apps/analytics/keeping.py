@@ -23,6 +23,7 @@ from apps.jobs.models import Job
 from apps.jobs.run import JobError, Running
 from apps.readings import locks, series, store
 from apps.readings.bins import LENGTH
+from apps.readings.codec import CorruptPayload
 from apps.readings.dependencies import depend
 from apps.readings.models import Namespace, Series, Source
 from apps.readings.names import VALUE
@@ -127,20 +128,29 @@ def job_of(item: AnalyticsItem) -> Job | None:
 
 
 def run_job(running: Running, *, item: int) -> None:
-    """Compute the due days of an item, the newest first, until none is left or it is stopped."""
+    """Compute the due days of an item, the newest first, until none is left or it is stopped.
+
+    Days whose readings are damaged are passed over, and told in the end.
+    """
     source = AnalyticsItem.objects.filter(pk=item, aggregated=True).values_list("source", flat=True).first()
     if source is None:
         return
     due = ItemDay.objects.filter(source=source, due=True).order_by("-day").values_list("day", flat=True)
     total, done = due.count(), 0
-    while (day := due.first()) is not None:
+    damaged: dict[int, str] = {}
+    while (day := due.exclude(day__in=damaged).first()) is not None:
         running.progress(done, max(total, done + 1), f"Computing {_date(day)}")
         try:
             compute(source, day)
         except FormulaError as error:
             raise JobError(f"{_date(day)} could not be computed: {error}") from None
-        done += 1
+        except CorruptPayload as error:
+            damaged[day] = str(error)
+        else:
+            done += 1
     running.progress(done, max(total, done), "")
+    if damaged:
+        raise JobError(f"Readings of {len(damaged)} days are damaged. {damaged[max(damaged)]}")
 
 
 @transaction.atomic

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from apps.readings import days, locks, marks
+from apps.readings import damage, days, locks, marks
 from apps.readings.arrivals import after, decode_rows, settle, touched
-from apps.readings.codec import Arrival, Tombstone
+from apps.readings.codec import Arrival, CorruptPayload, Tombstone
 from apps.readings.models import Source
 from apps.readings.samples import DAY
 from apps.readings.sql import fetch
@@ -71,8 +71,10 @@ def _due(now: datetime) -> list[tuple[int, int]]:
 def _tried(source_id: int, day: int) -> bool:
     try:
         return compact(source_id, day)
-    except Exception:
+    except Exception as error:
         logger.exception("Could not compact day %s of source %s", day, source_id)
+        if isinstance(error, CorruptPayload):
+            damage.note(source_id, day, damage.Step.COMPACT, error)
         return False
 
 

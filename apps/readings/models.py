@@ -404,6 +404,24 @@ class Dependency(models.Model):
         return f"Source {self.source_id} reads source {self.input_id}"
 
 
+class Damage(models.Model):
+    """A source-day on which a step (see `damage`) cannot be done: readings there or near it are damaged."""
+
+    pk = models.CompositePrimaryKey("source_id", "day", "step")
+    source = models.ForeignKey(
+        Source, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    day = models.IntegerField()
+    step = models.CharField(max_length=8)
+    error = models.CharField(max_length=300)
+
+    class Meta:
+        verbose_name_plural = "damage"
+
+    def __str__(self) -> str:
+        return f"Day {self.day} of source {self.source_id} cannot be worked on: {self.error}"
+
+
 class Invalidation(models.Model):
     """A source-day to roll up again, and before that to compute again where `recompute` is set.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 
 from apps.readings.arrivals import decode_rows, settle, touched
-from apps.readings.codec import decode_clock, decode_values
+from apps.readings.codec import CorruptPayload, decode_clock, decode_values
 from apps.readings.samples import DAY, EMPTY, Samples, Stamps, Values
 from apps.readings.sql import array, fetch
 
@@ -77,8 +78,14 @@ class _Clocks:
 
     def stamps(self, key: ClockKey) -> Stamps:
         if key not in self._single:
-            self._single[key] = decode_clock(self.packed[key])
+            self._single[key] = decode_clock(self.payload(key))
         return self._single[key]
+
+    def payload(self, key: ClockKey) -> bytes:
+        """The stored clock of a segment. Raises CorruptPayload where it is gone."""
+        if key not in self.packed:
+            raise CorruptPayload("The clock of a segment is missing.")
+        return self.packed[key]
 
     def add(self, source_id: int, day: int, stamps: Stamps) -> ClockKey:
         """The key of merged stamps: the same one for the same stamps. Stored clocks have ids from 0 up."""
@@ -105,7 +112,10 @@ class _Clocks:
             if piece.clock in self._single:
                 out[:] = self._single[piece.clock]
             else:
-                decode_clock(self.packed[piece.clock], out)
+                try:
+                    decode_clock(self.payload(piece.clock), out)
+                except CorruptPayload as error:
+                    raise _placed(error, piece) from error
             position += piece.count
         first, last = np.searchsorted(whole, self._range).tolist()
         return _Span(len(whole), first, last, whole[first:last])
@@ -182,8 +192,16 @@ def _unpack(pieces: Sequence[_Piece], clocks: _Clocks) -> Samples:
     for piece in pieces:
         out = values[position : position + piece.count]
         if isinstance(piece.values, bytes):
-            decode_values(piece.values, out)
+            try:
+                decode_values(piece.values, out)
+            except CorruptPayload as error:
+                raise _placed(error, piece) from error
         else:
             out[:] = piece.values
         position += piece.count
     return Samples(span.stamps, values[span.first : span.last])
+
+
+def _placed(error: CorruptPayload, piece: _Piece) -> CorruptPayload:
+    _, day, _ = piece.clock
+    return CorruptPayload(f"{datetime.fromtimestamp(day * DAY // 1000, UTC):%Y-%m-%d} (UTC): {error}")

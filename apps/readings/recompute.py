@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from apps.readings import dependencies
+from apps.readings import damage, dependencies
+from apps.readings.codec import CorruptPayload
 from apps.readings.models import Source
 from apps.readings.sql import fetch, run
 
@@ -92,8 +93,10 @@ def run_due(namespaces: Collection[str], *, seconds: float, source_id: int | Non
 def _tried(function: Function, source_id: int, day: int, recompute: int) -> bool:
     try:
         function(source_id, day)
-    except Exception:
+    except Exception as error:
         logger.exception("Could not compute day %s of source %s", day, source_id)
+        if isinstance(error, CorruptPayload):
+            damage.note(source_id, day, damage.Step.COMPUTE, error)
         return False
     run(_DONE, {"source": source_id, "day": day, "recompute": recompute})
     return True

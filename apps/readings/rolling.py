@@ -6,14 +6,16 @@ order or by how many workers days are rolled up: once nothing is marked, the row
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from django.db import transaction
 
-from apps.readings import integration, locks, marks, quarantine, rollup_rows, window
+from apps.readings import damage, integration, locks, marks, quarantine, rollup_rows, window
 from apps.readings.borders import Border, covered_before, crossed_from, told_earlier, told_later
+from apps.readings.codec import CorruptPayload
 from apps.readings.local_days import Days, LocalDays
 from apps.readings.models import Kind, Series, Source
 from apps.readings.rollup_rows import Key, Row
@@ -22,19 +24,24 @@ from apps.readings.samples import DAY
 from apps.readings.sql import fetch, run
 from apps.readings.window import Window
 
+logger = logging.getLogger(__name__)
+
 MOST_DAYS = 31
 MOST_READINGS = 4_000_000
 """How much one transaction takes on: about 64 MB of readings in memory."""
 
-# Days that are to be computed first are not yet worth rolling up.
+# Days that are to be computed first are not yet worth rolling up; those known to be damaged come last.
 _MARKED = """
-SELECT work.day, work.seq, coalesce(sum(segment.count), 0)::bigint
+SELECT work.day, work.seq, work.damaged, coalesce(sum(segment.count), 0)::bigint
 FROM (
-    SELECT day, seq FROM readings_invalidation
-    WHERE source_id = %(source)s::bigint AND recompute IS NULL ORDER BY day LIMIT %(most)s::int
+    SELECT marked.day, seq, damage.day IS NOT NULL AS damaged FROM readings_invalidation AS marked
+    LEFT JOIN readings_damage AS damage
+        ON damage.source_id = marked.source_id AND damage.day = marked.day AND damage.step = 'roll'
+    WHERE marked.source_id = %(source)s::bigint AND recompute IS NULL
+    ORDER BY damaged, marked.day LIMIT %(most)s::int
 ) AS work
 LEFT JOIN readings_segment AS segment ON segment.source_id = %(source)s::bigint AND segment.day = work.day
-GROUP BY work.day, work.seq ORDER BY work.day
+GROUP BY work.day, work.seq, work.damaged ORDER BY work.damaged, work.day
 """
 
 _DONE = """
@@ -72,17 +79,31 @@ class Rolled:
 def roll(source_id: int) -> int:
     """Roll up the first marked days of a source; returns how many marks that did away with.
 
-    0 when nothing is marked, or another worker has the source.
+    0 when nothing is marked, or only what is damaged, or another worker has the source.
     """
     with transaction.atomic():
         if not locks.try_hold(source_id):
             return 0
         taken = _take(source_id)
-        if taken:
-            _roll(calendar_of(source_id), sorted(taken))
-            asked = {"source": source_id, "days": list(taken), "seqs": list(taken.values())}
-            run(_DONE, asked)
-    return len(taken)
+        done = _rolled(calendar_of(source_id), sorted(taken)) if taken else []
+        if done:
+            run(_DONE, {"source": source_id, "days": done, "seqs": [taken[day] for day in done]})
+    return len(done)
+
+
+def _rolled(rolled: Rolled, marked: list[int]) -> list[int]:
+    """Work out the marked days but those whose readings, or those beside them, are damaged; returns which."""
+    try:
+        with transaction.atomic():
+            _roll(rolled, marked)
+    except CorruptPayload as error:
+        if len(marked) > 1:
+            half = len(marked) // 2
+            return _rolled(rolled, marked[:half]) + _rolled(rolled, marked[half:])
+        logger.exception("Could not roll up day %s of source %s", marked[0], rolled.source_id)
+        damage.note(rolled.source_id, marked[0], damage.Step.ROLL, error)
+        return []
+    return marked
 
 
 def calendar_of(source_id: int) -> Rolled:
@@ -98,12 +119,12 @@ def calendar_of(source_id: int) -> Rolled:
 def _take(source_id: int) -> dict[int, int]:
     """Marked days that follow each other, with the number of each mark, few enough to do at once."""
     taken: dict[int, int] = {}
-    readings = 0
-    for day, seq, count in fetch(_MARKED, {"source": source_id, "most": MOST_DAYS}):
+    readings, kind = 0, False
+    for day, seq, damaged, count in fetch(_MARKED, {"source": source_id, "most": MOST_DAYS}):
         readings += count
-        if taken and (day - 1 not in taken or readings > MOST_READINGS):
+        if taken and (day - 1 not in taken or damaged != kind or readings > MOST_READINGS):
             break
-        taken[day] = seq
+        taken[day], kind = seq, damaged
     return taken
 
 

@@ -6,7 +6,7 @@ import logging
 import time
 from datetime import datetime
 
-from apps.readings import compaction, dependencies, recompute, rolling
+from apps.readings import compaction, damage, dependencies, recompute, rolling
 from apps.readings.models import Source
 from apps.readings.sql import fetch
 from config.hints import send_soon
@@ -31,6 +31,7 @@ def sweep(*, now: datetime, seconds: float = SWEEP_S) -> int:
     Returns how many source-days were compacted.
     """
     begin = time.monotonic()
+    damage.forget_repaired()
     done = compaction.sweep(now=now, seconds=seconds * _COMPACTING)
     recompute.run_due(recompute.swept(), seconds=begin + seconds * _COMPUTING - time.monotonic())
     roll_all(seconds=begin + seconds - time.monotonic())

@@ -19,7 +19,7 @@ from apps.devices.models import Device, Refusal
 from apps.devices.mutations import update_device
 from apps.houses.models import House
 from apps.houses.mutations import set_enabled
-from apps.readings import quarantine
+from apps.readings import damage, quarantine, store
 from apps.readings.counters import Register, Step, Why
 from apps.readings.models import CounterDecision, Latest, Source
 from tests.alerts.conftest import MINUTE, NOON, Clock, lasting, meter, report, seen, warn
@@ -262,6 +262,22 @@ class TestQuarantine:
         evaluate(now=clock.now)
         assert lasting()[0].evidence["count"] == 1
         quarantine.record(series_id=register.pk, day=1, steps=[])
+        clock.pass_by(MINUTE, egauge)
+        assert lasting() == []
+
+
+class TestDamage:
+    def test_days_that_cannot_be_worked_on_are_one_alert_until_they_are_repaired(
+        self, clock: Clock, egauge: Device
+    ) -> None:
+        for day in (20_000, 20_001):
+            damage.note(egauge.source.pk, day, damage.Step.ROLL, store.CorruptPayload(f"{day} is bad."))
+        damage.note(egauge.source.pk, 20_000, damage.Step.COMPACT, store.CorruptPayload("20000 is bad."))
+        evaluate(now=clock.now)
+        [alert] = lasting()
+        assert (alert.kind, alert.source, alert.key) == (Kind.DAMAGED, egauge.source, "")
+        assert alert.evidence == {"count": 2, "error": "20000 is bad."}
+        damage.forget_repaired()
         clock.pass_by(MINUTE, egauge)
         assert lasting() == []
 

@@ -27,6 +27,11 @@ from apps.devices.edge.refusals import Code
         (Kind.CLOCK, {"offset_s": 40}, "The agent's clock is 40 s ahead"),
         (Kind.QUARANTINE, {"count": 1}, "Meter: 1 step of a counter waits for a decision"),
         (Kind.QUARANTINE, {"count": 2}, "Meter: 2 steps of counters wait for a decision"),
+        (
+            Kind.DAMAGED,
+            {"count": 1, "error": "2026-03-14 (UTC): gone."},
+            "Meter: 1 day cannot be worked on, as stored readings are damaged. 2026-03-14 (UTC): gone.",
+        ),
     ],
 )
 def test_operators_are_told_what_is_wrong(kind: Kind, evidence: dict[str, object], text: str) -> None:

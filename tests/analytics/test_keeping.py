@@ -16,9 +16,9 @@ from apps.analytics.mutations import aggregate_off, aggregate_on, delete_item, e
 from apps.devices.models import Device
 from apps.jobs import run as jobs
 from apps.jobs.models import Job, State
-from apps.readings import recompute, store
+from apps.readings import damage, recompute, store
 from apps.readings.dependencies import inputs_of
-from apps.readings.models import Dependency, Namespace, Segment, Series, Source
+from apps.readings.models import Damage, Dependency, Invalidation, Namespace, Segment, Series, Source
 from apps.readings.samples import DAY
 from tests.analytics.conftest import MakeItem
 from tests.analytics.performing import perform
@@ -422,3 +422,33 @@ def revisions(item: AnalyticsItem) -> dict[int, int]:
     item.refresh_from_db()
     rows = Segment.objects.filter(source=item.source_id).values_list("day", "revision")
     return {day - FIRST: revision for day, revision in rows}
+
+
+class TestDamage:
+    def test_days_that_can_be_read_are_computed_by_the_job_and_by_the_sweep(
+        self, make: MakeItem, sonnen: Device
+    ) -> None:
+        fill(sonnen, *range(7))
+        item = make("battery", f"sonnen.{POWER}/1000")
+        stored = Segment.objects.get(day=FIRST + 3)
+        Segment.objects.filter(pk=stored.pk).update(payload=b"damaged")
+        job = in_a_worker(aggregate_on(item=item))
+        assert job.state == State.FAILED
+        assert job.message.startswith("Readings of 3 days are damaged. 2026-05-30 (UTC): ")
+        assert {minute // 1440 for minute in kept(item, *range(7))} == {0, 1, 5, 6}
+        assert due(item) == [2, 3, 4]
+
+        put(sonnen.source, POWER, {at(day, 60): 100.0 for day in range(7)})
+        store.sweep(now=timezone.now())
+        assert {minute for minute in kept(item, 0, 1, 5, 6) if minute % 1440 == 60} == {
+            day * 1440 + 60 for day in (0, 1, 5, 6)
+        }
+        noted = Damage.objects.filter(step=damage.Step.COMPACT).values_list("day", flat=True)
+        assert list(noted) == [FIRST + 3]
+        Segment.objects.filter(pk=stored.pk).update(payload=stored.payload)
+        perform(aggregate_on(item=item))
+        for _ in range(2):
+            store.sweep(now=timezone.now())
+        assert {minute // 1440 for minute in kept(item, *range(7))} == set(range(7))
+        assert not Damage.objects.exists()
+        assert not Invalidation.objects.exists()
