@@ -7,8 +7,7 @@ from simulated loggers that bring two weeks of backlog when the demo starts.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,19 +39,18 @@ PATH = "/api/v1/loggers/acquisuite/"
 
 @dataclass(frozen=True)
 class Box:
-    """A logger of the office: what it reads, how often it calls (s), and how late it is at first (s)."""
+    """A logger of the office: what it reads, and how often it calls (s)."""
 
     serial: str
     label: str
     meter: str
     every: int
-    late: int = 0
 
 
 BOXES = [
     Box("001EC6D0A001", "Basement logger", "load", every=60),
-    # It makes itself awaited: what it measured comes in one go.
-    Box("001EC6D0A002", "Roof logger", "solar", every=1800, late=300),
+    # It brings its history at once and is late from then on: what is newest is waited for, half an hour long.
+    Box("001EC6D0A002", "Roof logger", "solar", every=1800),
 ]
 
 
@@ -87,7 +85,7 @@ def clear() -> None:
 
 def children(house: House, *, url: str, now: datetime) -> list[Child]:
     """The simulated loggers, which call once the server at `url` answers."""
-    return [_child(house, box, url, now, time.monotonic()) for box in BOXES]
+    return [_child(house, box, url, now) for box in BOXES]
 
 
 def _meter(house: House, box: Box, now: datetime) -> Meter:
@@ -117,7 +115,7 @@ def _points(number: int) -> list[FieldSpec]:
     return [FieldSpec(one.name, one.quantity, one.unit, one.kind, PERIOD_S, metering.SIGN) for one in roles]
 
 
-def _child(house: House, box: Box, url: str, now: datetime, started: float) -> Child:
+def _child(house: House, box: Box, url: str, now: datetime) -> Child:
     password = _password(box)
     if passwords.verify(box.serial, password, now=now) is None:
         logger = Logger.objects.get(serial=box.serial)
@@ -138,12 +136,8 @@ def _child(house: House, box: Box, url: str, now: datetime, started: float) -> C
     }
     argv = [part for option in options.items() for part in option]
     return child(
-        f"logger {box.meter}", "collectors", "simulate", "acquisuite", *argv, after=_once(url, box, started)
+        f"logger {box.meter}", "collectors", "simulate", "acquisuite", *argv, after=lambda: answers(url)
     )
-
-
-def _once(url: str, box: Box, started: float) -> Callable[[], bool]:
-    return lambda: time.monotonic() - started >= box.late and answers(url)
 
 
 def _days(house: House, box: Box, now: datetime) -> float:
