@@ -7,6 +7,7 @@ from datetime import datetime
 
 from apps.alerts import rhythm
 from apps.alerts.rhythm import Rhythm
+from apps.meters import delays
 from apps.meters.acquisuite import codes
 from apps.meters.models import Logger, LoggerDevice
 from apps.meters.uploads import rhythm_of
@@ -68,6 +69,12 @@ def usual_pause(logger: Logger) -> str:
     if pause < rhythm.LIVELY:
         return "every few minutes"
     return f"every {round(pause / HOUR)} h" if pause >= HOUR else f"every {round(pause / MINUTE)} min"
+
+
+def usual_delay(logger: Logger) -> str:
+    """How old a reading usually is at most when it comes, as learnt; empty while that is not known."""
+    known = delays.usual(list(logger.devices.values_list("pk", flat=True)))
+    return span(round(max(known.values()) / 1000)) if known else ""
 
 
 def device_state(device: LoggerDevice, *, asks: bool, assigned: bool) -> str:

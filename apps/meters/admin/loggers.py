@@ -234,6 +234,7 @@ def _health(logger: Logger) -> list[tuple[str, str, str]]:
         ("State", state, health.LOGGER_LABELS[state]),
         ("Last upload", since(logger.last_upload_at, now), ""),
         ("Usually", health.usual_pause(logger), ""),
+        ("Readings are here within", health.usual_delay(logger), ""),
         ("Log period", health.span(logger.period_s), ""),
         ("Flash used", "" if flash is None else f"{flash:.0f} %", _flash_colour(flash)),
         ("Battery", battery, "danger" if battery == "bad" else ""),

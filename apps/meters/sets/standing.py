@@ -15,6 +15,7 @@ import numpy as np
 
 from apps.alerts import rhythm
 from apps.houses.models import House
+from apps.meters import delays
 from apps.meters.models import Assignment, Logger, MeterSet
 from apps.meters.physics import power
 from apps.meters.physics.balance import Role, Target, in_words
@@ -206,14 +207,17 @@ def _now(definition: Definition, fields: Mapping[str, Samples]) -> tuple[int, fl
 
 
 def _horizons(definition: Definition) -> list[int]:
-    """How long (ms) each input is waited for, by how its logger usually uploads."""
+    """How long (ms) each input is waited for, by how late it usually is, else by how its logger uploads."""
     sources = [part.member.source_id for part in definition.parts]
-    rows = Assignment.objects.filter(meter__in=sources, ends=None).select_related("device__logger")
+    found = Assignment.objects.filter(meter__in=sources, ends=None).select_related("device__logger")
+    rows = list(found)
+    usual = delays.usual([row.device_id for row in rows])
+    late = {row.meter_id: usual[row.device_id] for row in rows if row.device_id in usual}
     between = {row.meter_id: _between(row.device.logger) for row in rows}
     return [
         horizon(
             interval=part.rhythm.interval,
-            delay=None,
+            delay=late.get(part.member.source_id),
             # Agents send what they read within the minute.
             between=between.get(
                 part.member.source_id, None if part.member.source.namespace == Namespace.METER else MINUTE
