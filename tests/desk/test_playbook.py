@@ -154,8 +154,6 @@ class Operator:
     def _named(self, name: str) -> Locator:
         if name == "The first row":
             return self.page.locator("#result_list tbody a").first
-        if name == "+":
-            return self.page.get_by_role("link", name="add", exact=True)
         scope = self._scope()
         if name.endswith("…"):
             beginning = re.compile(rf"^{re.escape(name.removesuffix('…'))}")
