@@ -174,7 +174,8 @@ def test_the_keyboard_opens_the_menu_of_credentials_and_leaves_it(
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
     expect(page.get_by_role("link", name="Add a credential")).to_be_hidden()
-    expect(page.get_by_role("link", name="Add house")).to_be_visible()
+    page = open_as(admin, "/admin/houses/house/")
+    expect(page.get_by_role("link", name="Add house", exact=True)).to_be_visible()
 
 
 def test_a_moment_has_its_name_at_both_of_its_fields(open_as: OpenAs, admin: User, house_a: House) -> None:
