@@ -11,7 +11,6 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
@@ -104,14 +103,8 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @action(description="Acknowledge", permissions=["acknowledge"])
     @asks_first(
-        says=lambda count: (
-            ngettext(
-                "%(count)d alert will be acknowledged: it leaves the start page and clears when over.",
-                "%(count)d alerts will be acknowledged: they leave the start page and clear when over.",
-                count,
-            )
-            % {"count": count}
-        ),
+        one="1 alert will be acknowledged: it leaves the start page and clears when over.",
+        many="{count} alerts will be acknowledged: they leave the start page and clear when over.",
         submit="Acknowledge",
         of=lambda alerts: alerts.filter(state=State.OPEN),
         nothing="None of these alerts is open: they are acknowledged or over.",

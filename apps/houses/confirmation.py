@@ -25,15 +25,16 @@ NAMED = 10
 
 def asks_first(
     *,
-    says: Callable[[int], str],
+    one: str,
+    many: str,
     submit: str,
     of: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda chosen: chosen,
     nothing: str = "There is nothing to do for what you chose.",
 ) -> Callable[[Action], Action]:
     """Let an action of a list show what it will do to how many, and do it once that is confirmed.
 
-    It is about those of the chosen that `of` leaves; where it leaves none, the message `nothing` says so.
-    Stands below `@action`.
+    `one` and `many` (with `{count}`) say it. It is about those of the chosen that `of` leaves; where it
+    leaves none, the message `nothing` says so. Stands below `@action`.
     """
 
     def decorator(action: Action) -> Action:
@@ -46,7 +47,8 @@ def asks_first(
                 return None
             if CONFIRMED in request.POST:
                 return action(page, request, found)
-            said = {"says": says(count), "submit": submit, "count": count, "left_out": chosen.count() - count}
+            says = one if count == 1 else many.format(count=f"{count:,}")
+            said = {"says": says, "submit": submit, "count": count, "left_out": chosen.count() - count}
             return _question(page, request, found, said)
 
         asking.asks_first = True  # type: ignore[attr-defined]

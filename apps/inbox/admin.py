@@ -13,7 +13,6 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
-from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from apps.accounts.models import User
@@ -155,14 +154,8 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Replay", permissions=["replay"])
     @asks_first(
-        says=lambda count: (
-            ngettext(
-                "%(count)d receipt will be parsed again with today's parser and mapping, as a job.",
-                "%(count)d receipts will be parsed again with today's parser and mapping, as a job.",
-                count,
-            )
-            % {"count": count}
-        ),
+        one="1 receipt will be parsed again with today's parser and mapping, as a job.",
+        many="{count} receipts will be parsed again with today's parser and mapping, as a job.",
         submit="Replay",
         of=lambda receipts: receipts.filter(body__isnull=False),
         nothing="Of none of these is the body still kept.",

@@ -45,7 +45,7 @@ class CarelessAdmin(ModelAdmin):
     def at_once(self, request: HttpRequest, chosen: QuerySet[House]) -> None: ...
 
     @action(permissions=["change"])
-    @asks_first(says=str, submit="Do it")
+    @asks_first(one="It is done.", many="They are done.", submit="Do it")
     def asking(self, request: HttpRequest, chosen: QuerySet[House]) -> None: ...
 
 

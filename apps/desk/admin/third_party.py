@@ -17,7 +17,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import ngettext
 from django_celery_beat.admin import PeriodicTaskAdmin, TaskSelectWidget
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -85,14 +84,8 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
 
     @admin.action(description="Enable", permissions=["change"])
     @asks_first(
-        says=lambda count: (
-            ngettext(
-                "%(count)d task will run by itself again.",
-                "%(count)d tasks will run by themselves again.",
-                count,
-            )
-            % {"count": count}
-        ),
+        one="1 task will run by itself again.",
+        many="{count} tasks will run by themselves again.",
         submit="Enable",
         of=lambda tasks: tasks.filter(enabled=False),
         nothing="All of these are enabled.",
@@ -103,14 +96,8 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
 
     @admin.action(description="Disable", permissions=["change"])
     @asks_first(
-        says=lambda count: (
-            ngettext(
-                "%(count)d task will no longer run by itself, until somebody enables it.",
-                "%(count)d tasks will no longer run by themselves, until somebody enables them.",
-                count,
-            )
-            % {"count": count}
-        ),
+        one="1 task will no longer run by itself, until somebody enables it.",
+        many="{count} tasks will no longer run by themselves, until somebody enables them.",
         submit="Disable",
         of=lambda tasks: tasks.filter(enabled=True),
         nothing="All of these are disabled.",
@@ -121,14 +108,8 @@ class ScheduledTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
 
     @admin.action(description="Run now", permissions=["change"])
     @asks_first(
-        says=lambda count: (
-            ngettext(
-                "%(count)d task will be run once, now, beside its schedule.",
-                "%(count)d tasks will be run once, now, beside their schedules.",
-                count,
-            )
-            % {"count": count}
-        ),
+        one="1 task will be run once, now, beside its schedule.",
+        many="{count} tasks will be run once, now, beside their schedules.",
         submit="Run now",
     )
     def run_tasks(self, request: HttpRequest, tasks: QuerySet[PeriodicTask]) -> None:

@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
@@ -235,14 +234,8 @@ class UploadFileAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Replay", permissions=["replay"])
     @asks_first(
-        says=lambda count: (
-            ngettext(
-                "%(count)d file will be read again with today's mapping, as a job; what is stored stays.",
-                "%(count)d files will be read again with today's mapping, as a job; what is stored stays.",
-                count,
-            )
-            % {"count": count}
-        ),
+        one="1 file will be read again with today's mapping, as a job; what is stored stays.",
+        many="{count} files will be read again with today's mapping, as a job; what is stored stays.",
         submit="Replay",
         of=lambda files: files.filter(receipt__body__isnull=False),
         nothing="None of these files is kept.",
