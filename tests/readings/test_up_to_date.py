@@ -156,3 +156,13 @@ def test_nothing_is_asked_of_sources_without_readings(source: Source) -> None:
     assert np.isnan(asked(source, "1d", T0, T0 + store.DAY)["P"].integral).all()
     assert not Rollup.objects.exists()
     assert not Invalidation.objects.filter(day=DAY).exists()
+
+
+@pytest.mark.parametrize("every", ["5m", "1h", "1d"])
+def test_what_says_something_of_other_readings_has_no_bins(house_a: House, every: str) -> None:
+    source = make(house_a, "UTC")
+    append(source, block("P _length", [T0, T0 + MINUTE_MS], [1, 2], [60_000, 60_000]))
+    settle(source)
+    one = series_of(source, "_length")
+    found = bins.binned_means([one], zone="UTC", every=every, start=T0, end=T0 + MINUTE_MS)[one.pk]
+    assert (np.isnan(found.values).tolist(), found.coverage.tolist()) == ([True], [0])
