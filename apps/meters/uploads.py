@@ -19,10 +19,14 @@ PAUSE = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Heard:
-    """The session that a request belongs to, and what is learnt of the logger's uploads so far."""
+    """The session that a request belongs to, and what is learnt of the logger's uploads so far.
+
+    `moved_from` is the address of its last call where this one comes from another.
+    """
 
     session_id: int
     rhythm: Mapping[str, Any]
+    moved_from: str | None = None
 
 
 def heard(
@@ -44,8 +48,8 @@ def heard(
         "attempt": _number((status or {}).get("UPLOADATTEMPT")),
         "status": json.dumps(dict(status or {})),
     }
-    ((session_id, rhythm),) = fetch(_HEARD, told)
-    return Heard(session_id, json.loads(rhythm or "{}"))
+    ((session_id, rhythm, moved_from),) = fetch(_HEARD, told)
+    return Heard(session_id, json.loads(rhythm or "{}"), moved_from)
 
 
 _HEARD = """
@@ -72,7 +76,11 @@ WITH heard AS (
     WHERE NOT EXISTS (SELECT FROM counted)
     RETURNING id
 )
-SELECT id, (SELECT rhythm FROM heard) FROM (SELECT id FROM counted UNION ALL SELECT id FROM begun) AS session
+SELECT id, (SELECT rhythm FROM heard), (
+    SELECT host(address) FROM meters_logger  -- as it was before this statement
+    WHERE id = %(logger)s::bigint AND address <> %(address)s::inet
+)
+FROM (SELECT id FROM counted UNION ALL SELECT id FROM begun) AS session
 """
 
 

@@ -10,8 +10,13 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.houses.models import House
 from apps.meters import delays, health
-from apps.meters.models import Logger, LoggerDevice
+from apps.meters.models import Logger, LoggerDevice, Meter, MeterSet
+from apps.meters.sets.mutations import Spec, declare_set
+from apps.meters.sets.standing import standing
+from apps.readings.models import Source
+from apps.readings.series import FieldSpec, declare
 from tests.meters.conftest import Box, lines, row
 
 pytestmark = pytest.mark.usefixtures("noon")
@@ -51,6 +56,18 @@ def test_files_that_repeat_rows_tell_nothing(box: Box, noon: Any) -> None:
     for _ in range(3):
         bring(box, noon, hours=0.25, rows=40)  # the same and one more
     assert delays.usual([device()])[device()] == 46 * MINUTE
+
+
+def test_a_derived_meter_waits_twice_as_long_for_it(box: Box, noon: Any, house_a: House) -> None:
+    for _ in range(3):
+        bring(box, noon, hours=1)
+    solar = Source.objects.create(house=house_a, name="inverter")
+    declare(source=solar, fields=[FieldSpec("ac", "power", "kW", "gauge", 900)])
+    members = [Spec(solar, "solar", field="ac"), Spec(Meter.objects.get().source, "load")]
+    declare_set(house=house_a, topology="no_utility", members=members, now=timezone.now())
+    found = standing(MeterSet.objects.get(), now=timezone.now())
+    assert found is not None
+    assert {one.role: one.waits for one in found.inputs} == {"solar": "0.75 h", "load": "1.53 h"}
 
 
 def test_the_loggers_page_says_it(box: Box, noon: Any, logger: Logger) -> None:

@@ -394,6 +394,19 @@ class TestSessions:
         assert set(logger.rhythm["pauses"].values()) == {86_400_000}
 
 
+class TestMoves:
+    def test_a_call_from_another_address_is_an_event(self, box: Box, logger: Logger) -> None:
+        box.post("TEST")
+        box.log(rows())
+        assert not Event.objects.exists()
+        form = {"MODE": "TEST", "SERIALNUMBER": SERIAL, "PASSWORD": PASSWORD}
+        for _ in range(2):
+            assert Client(REMOTE_ADDR="192.0.2.7").post(URL, form).content == SUCCESS
+        event = Event.objects.get()
+        told = {"logger": SERIAL, "before": "127.0.0.1", "after": "192.0.2.7"}
+        assert (event.type, event.data, event.house) == ("LOGGER_MOVED", told, logger.house)
+
+
 def test_a_large_file_is_left_to_a_worker(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modes, "CHEAP", 10)
     assert box.log(rows()).content == SUCCESS

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 CHEAP = 1024 * 1024
 """Characters of text that are parsed before the answer, some days of minutes; more are left to a worker."""
 UNKNOWN_MODE = "UNKNOWN_MODE"
+MOVED = "LOGGER_MOVED"
 Parser = Callable[[Receipt], Result]
 
 
@@ -66,6 +67,8 @@ def answer(form: Form, *, address: str | None, now: datetime) -> Reply:
     loop_name = form.variables.get("LOOPNAME", "")
     heard = uploads.heard(logger=found, now=now, address=address, loop_name=loop_name, status=status)
     call = Call(found, form, address, now, heard, status or {})
+    if heard.moved_from is not None:
+        _tell_move(call)
     try:
         reply = _MODES.get(mode, _unknown)(call)
     except RefusedError as refused:
@@ -73,6 +76,13 @@ def answer(form: Form, *, address: str | None, now: datetime) -> Reply:
     if not reply.success:
         uploads.failed(session_id=heard.session_id)
     return reply
+
+
+def _tell_move(call: Call) -> None:
+    """A logger that calls from elsewhere was moved, or got another address."""
+    data = {"logger": call.logger.serial, "before": call.heard.moved_from, "after": call.address}
+    stamp = int(call.now.timestamp() * 1000)
+    events.add(house=call.logger.house, happened=[Happening(None, stamp, MOVED, data)])
 
 
 def _status(form: Form) -> dict[str, str]:
