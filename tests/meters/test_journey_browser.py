@@ -14,6 +14,7 @@ from apps.meters.models import MeterSet
 from apps.meters.sets import computing
 from apps.readings import store, working
 from apps.readings.models import Series
+from tests import axe
 from tests.browser import OpenAs
 from tests.meters.conftest import Box, lines, row
 from tests.meters.test_metering import work
@@ -88,4 +89,8 @@ def test_from_an_unclaimed_logger_to_the_meter_that_nobody_installed(
     lineage = panel.get_by_role("group", name="Inputs")
     expect(lineage).to_contain_text("Solar_roof")
     expect(lineage).to_contain_text("registers")
+    expect(page.locator("[data-card=grid] [data-value]")).to_have_text("20.00")
+    expect(page.locator("[data-card=load] [data-value]")).to_have_text("100.00")
+    expect(page.locator("[data-chart] .scatterlayer .trace").first).to_be_attached()
     assert complaints == []
+    assert axe.faults(page) == []

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.houses.models import House
+from tests import axe
 from tests.analytics.reports.test_views import TWO_DAYS
 from tests.browser import OpenAs
 
@@ -30,6 +31,7 @@ def test_a_bar_is_drawn_explained_and_fits_a_phone(
 
     expect(explanation).to_contain_text("24.0 kWh is the integral of pos(egauge.A.Solar) (version 1)")
     expect(explanation.get_by_role("cell", name="egauge.A.Solar")).to_be_visible()
+    assert axe.faults(page) == []
 
     page.get_by_role("link", name="Battery").click()
     expect(page).to_have_url(re.compile(r"/reports/battery/\?period=range&first=2026-06-01&last=2026-06-02$"))
