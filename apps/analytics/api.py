@@ -12,7 +12,6 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from apps.accounts.errors import described, refusal
 from apps.accounts.roles import ANALYSTS
@@ -29,6 +28,7 @@ from apps.analytics.models import AnalyticsItem
 from apps.houses.api import visible_house
 from apps.houses.models import House
 from apps.readings import calendar
+from apps.readings.api import ReadingsView
 from apps.readings.ranges import LAST_MS, RangeQuery, check_bins, choice
 from apps.readings.times import milliseconds
 from apps.readings.units import of_aggregate
@@ -109,7 +109,7 @@ class EvaluateQuery(RangeQuery):
         return attrs
 
 
-class EvaluateView(APIView):
+class EvaluateView(ReadingsView):
     """Formulas over time."""
 
     @extend_schema(
@@ -118,7 +118,7 @@ class EvaluateView(APIView):
         responses={
             200: EvaluateAnswer,
             (200, "text/csv"): OpenApiResponse(str, "With `output=csv`."),
-            **described(400, 401, 403, 404, 429),
+            **described(400, 401, 403, 404, 429, 500),
         },
         examples=[
             OpenApiExample(

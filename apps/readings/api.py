@@ -9,6 +9,7 @@ import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -157,7 +158,26 @@ class LatestView(APIView):
         return Response(_latest(house))
 
 
-class SeriesView(APIView):
+class DamagedReadings(APIException):
+    """What is stored fails its checksum. Operators are told by an alert; the rest can be asked for."""
+
+    status_code = 500
+    default_code = "damaged_readings"
+
+    def __init__(self, where: store.CorruptPayload) -> None:
+        super().__init__(f"Readings of this time are damaged on our side: {where} Ask for another time.")
+
+
+class ReadingsView(APIView):
+    """A view that reads what is stored."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        return super().handle_exception(
+            DamagedReadings(exc) if isinstance(exc, store.CorruptPayload) else exc
+        )
+
+
+class SeriesView(ReadingsView):
     """Series over time."""
 
     @extend_schema(
@@ -166,7 +186,7 @@ class SeriesView(APIView):
         responses={
             200: SeriesAnswer,
             (200, "text/csv"): OpenApiResponse(str, "With `output=csv`: a line for each stamp."),
-            **described(400, 401, 404),
+            **described(400, 401, 404, 500),
         },
         examples=[
             OpenApiExample(

@@ -13,7 +13,10 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.analytics.models import AnalyticsItem
 from apps.houses.models import House
+from apps.readings import store
 from apps.readings.calendar import HOUR_MS, MINUTE_MS
+from apps.readings.models import Segment, Source
+from apps.readings.samples import DAY
 from tests.analytics.building import START, happen, put
 from tests.people import AsUser
 
@@ -78,6 +81,16 @@ class TestWhoMayAsk:
 
     def test_nothing_is_changed_here(self, as_user, admin, house_a):
         assert as_user(admin).post(f"/api/v1/houses/{house_a.pk}/evaluate/").status_code == 405
+
+
+def test_readings_that_are_damaged_are_told_of(ask, house_a):
+    source, day = Source.objects.get(house=house_a, name="m"), START // DAY
+    store.compact(source.pk, day)
+    (stored,) = Segment.objects.filter(source=source, day=day)
+    spoilt = bytes(stored.payload[:-1]) + bytes([stored.payload[-1] ^ 1])
+    Segment.objects.filter(source=source, day=day).update(payload=spoilt)
+    error = ask(500, formula="m.P")
+    assert (error["code"], "damaged on our side" in error["message"]) == ("damaged_readings", True)
 
 
 class TestAnswers:

@@ -19,7 +19,7 @@ from apps.accounts.models import User
 from apps.houses.models import House
 from apps.readings import api, ranges, raw, store
 from apps.readings.calendar import HOUR_MS, MINUTE_MS
-from apps.readings.models import Namespace, Series, Source
+from apps.readings.models import Namespace, Segment, Series, Source
 from apps.readings.series import FieldSpec, declare
 from apps.readings.store import Block, Upload
 from tests.people import AsUser
@@ -341,6 +341,18 @@ class TestBounds:
         assert (error["field"], error["code"]) == ("end", "too_many_points")
         assert "20 points" in error["message"]
         assert len(series(end=START + 48 * HOUR_MS)["egauge.A.Solar"]["values"]) == 10
+
+    def test_a_damaged_day_is_told_of_and_the_others_are_answered(self, series, egauge):
+        day = START // 86_400_000
+        store.compact(egauge.pk, day)
+        stored = Segment.objects.filter(source=egauge, day=day).first()
+        spoilt = bytes(stored.payload[:-1]) + bytes([stored.payload[-1] ^ 1])
+        Segment.objects.filter(source=egauge, day=day).update(payload=spoilt)
+        error = series(500)
+        assert error["code"] == "damaged_readings"
+        assert f"{datetime.fromtimestamp(START / 1000, UTC):%Y-%m-%d} (UTC)" in error["message"]
+        before = START - 48 * HOUR_MS
+        assert series(start=before, end=before + HOUR_MS)["egauge.A.Solar"]["values"] == []
 
     def test_a_range_of_years_is_refused_before_it_is_decoded(self, series, egauge, monkeypatch):
         monkeypatch.setattr(raw, "MAX_POINTS", 9)

@@ -89,18 +89,20 @@ class _Computation:
 
 
 def _divided(left: Quantity, right: Quantity, out: _Array | None = None) -> Quantity:
-    quotient = np.divide(left, right, out=out)
     # Nothing becomes infinite by a divisor such as 1000; what was so is found in the end, as after a product.
-    return quotient if isinstance(right, np.float64) and abs(right) >= 1 else _finite(quotient)
+    if isinstance(right, np.float64) and np.isfinite(right) and abs(right) >= 1:
+        return np.divide(left, right, out=out)
+    return _finite(np.divide(left, _finite(right), out=out))
 
 
 def _raised(base: Quantity, exponent: Quantity) -> Quantity:
     # To numpy what is missing to the power of 0 is 1, and so is 1 to the power of what is missing.
-    missing = np.isnan(base) | np.isnan(exponent)
+    missing = ~(np.isfinite(base) & np.isfinite(exponent))
     return _finite(np.where(missing, np.nan, np.power(base, exponent)))
 
 
 def _finite(values: Quantity) -> Quantity:
+    """`values` with what is not finite missing: before what would make a number of it again, and after."""
     if np.isfinite(values).all():
         return values
     return cast(Quantity, np.where(np.isfinite(values), values, np.nan)[()])
@@ -115,8 +117,8 @@ _FUNCTIONS: Mapping[str, Callable[[Quantity], Quantity]] = MappingProxyType(
         "cos": np.cos,
         "tan": np.tan,
         "abs": np.abs,
-        "exp": lambda values: _finite(np.exp(values)),
-        "pos": lambda values: np.maximum(values, 0.0),
-        "neg": lambda values: np.minimum(values, 0.0),
+        "exp": lambda values: _finite(np.exp(_finite(values))),
+        "pos": lambda values: np.maximum(_finite(values), 0.0),
+        "neg": lambda values: np.minimum(_finite(values), 0.0),
     }
 )

@@ -109,8 +109,10 @@ class TestMemory:
 
 class TestMissing:
     @pytest.mark.parametrize(
-        "text", ["a.x/0", "0/(a.x*0)", "(0-1-abs(a.x))^.5", "exp(1000*abs(a.x))", "1/(1/(a.x*0))"]
-    )
+        "text", ["a.x/0", "0/(a.x*0)", "(0-1-abs(a.x))^.5", "exp(1000*abs(a.x))", "1/(1/(a.x*0))",
+         *(text.replace("BIG", "(abs(a.x)*1e300*1e300)") for text in
+           ("pos(-BIG)", "neg(BIG)", "1/BIG", "exp(-BIG)", "2^-BIG", "BIG^-1"))],
+    )  # fmt: skip
     def test_what_is_not_finite_is_missing(self, text):
         assert set(values(text).values()) == {None}
 
