@@ -30,8 +30,8 @@ from tests.desk.terminals import Program, Terminal, environment, repository
 from tests.desk.test_people_docs import compare, rows
 
 PATIENCE_MS = 20_000
-BACKGROUND_S = 150
-"""For what a worker or an agent does: the longest is an alert, which comes with the next minute."""
+BACKGROUND_S = 300
+"""For what a worker or an agent does, also where tests beside this one keep the machine busy."""
 START_S = 180
 PLAYBOOK = procedures(PAGE.read_text())
 STEPS = [act for acts in PLAYBOOK.values() for act in acts if isinstance(act, playbook.Step)]
