@@ -1,5 +1,7 @@
 """Tasks; each calls one function."""
 
+from typing import Any
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -12,10 +14,14 @@ def sweep() -> None:
     store.sweep(now=timezone.now())
 
 
-@shared_task(name="readings.compact_day")
-def compact_day(source_id: int, day: int) -> None:
-    """Compact one source-day and roll it up; when another worker has the source, the sweep does it."""
-    working.compact_and_follow(source_id, day)
+@shared_task(name="readings.compact_day", bind=True, max_retries=5, default_retry_delay=2)
+def compact_day(self: Any, source_id: int, day: int) -> None:
+    """Compact one source-day and roll it up; when another worker has the source, again in a moment.
+
+    A file over midnight hints at two days of one source at once. In the end the sweep does it.
+    """
+    if not working.compact_and_follow(source_id, day) and self.request.retries < self.max_retries:
+        raise self.retry()
 
 
 @shared_task(name="readings.follow")

@@ -67,10 +67,15 @@ def roll_source(source_id: int, *, seconds: float = HINTED_S) -> int:
     return done
 
 
-def compact_and_follow(source_id: int, day: int) -> None:
-    """Compact a source-day, roll it up, and hint at the sources that are worked out from it."""
-    if compaction.compact(source_id, day):
+def compact_and_follow(source_id: int, day: int) -> bool:
+    """Compact a source-day, roll it up, and hint at the sources that are worked out from it.
+
+    False when another worker has the source.
+    """
+    done = compaction.compact(source_id, day)
+    if done:
         follow(source_id)
+    return done
 
 
 def follow(source_id: int) -> None:

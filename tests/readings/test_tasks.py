@@ -10,12 +10,13 @@ from datetime import timedelta
 
 import pytest
 import redis
+from celery.exceptions import Retry
 from django.conf import settings
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from apps.readings import tasks
+from apps.readings import locks, tasks
 from apps.readings.hints import ROWS, compact_soon
 from apps.readings.models import Source, Tail
 from config.celery import app
@@ -60,6 +61,42 @@ def test_a_hint_compacts_its_day_only(source: Source) -> None:
     put(source, "A", {T0 - 1: 1.0, T0: 1.0})
     tasks.compact_day.run(source.pk, DAY)
     assert list(Tail.objects.values_list("day", flat=True)) == [DAY - 1]
+
+
+@pytest.fixture
+def busy(source: Source) -> Iterator[None]:
+    """Another worker has the source meanwhile."""
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [locks._SPACE | source.pk])
+    yield
+    other.close()
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_hint_is_tried_again_while_another_has_the_source(source: Source, broker: redis.Redis) -> None:
+    put(source, "A", {T0: 1.0})
+    tasks.compact_day.push_request(called_directly=False, args=(source.pk, DAY), kwargs={}, retries=0)
+    try:
+        with pytest.raises(Retry) as caught:
+            tasks.compact_day.run(source.pk, DAY)
+    finally:
+        tasks.compact_day.pop_request()
+    assert caught.value.when == 2
+    assert queued(broker) == [("readings.compact_day", f"({source.pk}, {DAY})")]
+
+
+@pytest.mark.usefixtures("busy")
+def test_in_the_end_it_is_left_to_the_sweep(source: Source, broker: redis.Redis) -> None:
+    put(source, "A", {T0: 1.0})
+    tasks.compact_day.push_request(called_directly=False, args=(source.pk, DAY), kwargs={}, retries=5)
+    try:
+        tasks.compact_day.run(source.pk, DAY)
+    finally:
+        tasks.compact_day.pop_request()
+    assert queued(broker) == []
+    assert Tail.objects.exists()
 
 
 def test_a_burst_of_uploads_asks_for_compaction_once(source: Source, broker: redis.Redis) -> None:
