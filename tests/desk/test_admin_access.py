@@ -21,6 +21,7 @@ from model_bakery import baker
 from unfold.admin import ModelAdmin
 
 from apps.accounts.models import User
+from apps.alerts.models import Alert
 from apps.houses.models import House
 from apps.meters.models import DeviceClass, UnclaimedLogger
 from tests.people import AsUser
@@ -103,7 +104,8 @@ def object_of(model: type[models.Model], house: House) -> Any:
     if model is PeriodicTask:
         return baker.make(model, interval=baker.make(IntervalSchedule), args="[]", kwargs="{}")
     people = {field.name: object_of(User, house) for field in _links(model) if field.related_model is User}
-    return baker.make(model, **people, **(_way_to(model, house) if model in SCOPED else {}))
+    own = {"key": baker.random_gen.gen_slug(20)} if model is Alert else {}  # one of a kind is open at a time
+    return baker.make(model, **people, **own, **(_way_to(model, house) if model in SCOPED else {}))
 
 
 def _links(model: type[models.Model]) -> list[Any]:

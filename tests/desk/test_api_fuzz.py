@@ -34,6 +34,7 @@ LEFT_OUT = {
     "/api/v1/houses/": [checks.negative_data_rejection],
     "/api/v1/houses/{house_id}/events/": [*MEANING, checks.negative_data_rejection],
     "/api/v1/edge/config/ack/": MEANING,
+    "/api/v1/edge/commands/{command_id}/result/": MEANING,
     "/api/v1/edge/readings/": [*MEANING, checks.negative_data_rejection],
     # Its GET is for people who try the address in a browser, and no part of the API.
     "/api/v1/loggers/acquisuite/": [checks.allow_header_conformance, checks.unsupported_method],
