@@ -27,7 +27,7 @@ def send_command(
     *, device: Device, data: dict[str, Any], valid_for: timedelta, now: datetime, by: User | None
 ) -> Command:
     """Have the agent tell the device. Raises ValidationError, naming the setting where it is about one."""
-    source = Source.objects.select_for_update().select_related("house").get(pk=device.pk)
+    source = Source.objects.select_for_update(of=("self",)).select_related("house").get(pk=device.pk)
     _check(device, source, data, valid_for)
     if Command.objects.filter(device=device).open(now).count() >= MOST_OPEN:
         raise ValidationError(f"{MOST_OPEN} commands wait already. Cancel some, or wait until they expire.")

@@ -24,6 +24,18 @@ from collectors import drivers
 ONLY_WHEN_NEW = ("house", "name", "type")
 
 
+def _complain(form: forms.BaseForm, error: ValidationError) -> None:
+    """Put each fault beside what it is about; one of a setting names it."""
+    for field, faults in error.update_error_dict({}).items():
+        for fault in faults:
+            about = fault.params or {}
+            setting = settings_fields.PREFIX + str(about.get("setting"))
+            if setting in form.fields:
+                form.add_error(setting, settings_fields.sentence(about["problem"]))
+            else:
+                form.add_error(field if field in form.fields else None, fault)
+
+
 class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
     """A device and the label of its source; `form_for` adds the settings of its type.
 
@@ -87,18 +99,7 @@ class DeviceForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
                 self.perform()
                 transaction.set_rollback(True)
         except ValidationError as error:
-            for field, faults in error.update_error_dict({}).items():
-                for fault in faults:
-                    self._complain(field, fault)
-
-    def _complain(self, field: str, fault: ValidationError) -> None:
-        """Put a fault beside what it is about; one of a setting names it."""
-        about = fault.params or {}
-        setting = settings_fields.PREFIX + str(about.get("setting"))
-        if setting in self.fields:
-            self.add_error(setting, settings_fields.sentence(about["problem"]))
-        else:
-            self.add_error(field if field in self.fields else None, fault)
+            _complain(self, error)
 
     def _post_clean(self) -> None:
         """The instance is the mutation's to fill: it knows a setting from a secret."""
@@ -146,16 +147,8 @@ class CommandForm(forms.Form):
                 by=self.user,
             )
         except ValidationError as error:
-            self._complain(error)
+            _complain(self, error)
             return None
-
-    def _complain(self, error: ValidationError) -> None:
-        about = getattr(error, "params", None) or {}
-        setting = settings_fields.PREFIX + str(about.get("setting"))
-        if setting in self.fields:
-            self.add_error(setting, settings_fields.sentence(about["problem"]))
-        else:
-            self.add_error(None, error)
 
 
 def command_form(device: Device, command: type[drivers.Command], user: User) -> type[CommandForm]:
